@@ -1,0 +1,95 @@
+"""TFLite files to graphs: `file` reads the bytes, `builder` makes the graph, a converter per operator knows the options.
+
+To add an operator: one function and one line in the `CONVERTERS` of its family's file.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from edgeq.errors import EdgeqError, Refusal, UnsupportedModelError
+from edgeq.importers.tflite import convolution, movement
+from edgeq.importers.tflite.builder import Builder, Converter, OpContext, source_of
+from edgeq.importers.tflite.file import TfliteFile, read_tflite
+from edgeq.ir import Graph
+from edgeq.ir.verify import verify
+from edgeq.ops import OPS
+
+CONVERTERS: Mapping[str, Converter] = {
+    **convolution.CONVERTERS,
+    **movement.CONVERTERS,
+}
+
+
+def import_tflite(data: bytes, where: str) -> Graph:
+    """The main subgraph of a TFLite file as a graph in NHWC.
+
+    Args:
+        data: the file's content.
+        where: its name, for messages.
+
+    Raises:
+        EdgeqError: where the file is broken.
+        UnsupportedModelError: listing every operator that is not supported.
+    """
+    file = read_tflite(data, where)
+    builder = Builder(file)
+    inputs = _inputs(file, builder)
+    _convert_all(file, builder)
+    outputs = _outputs(file, builder)
+    graph = builder.graph(PurePath(where).stem, inputs, outputs)
+    try:
+        verify(graph, OPS)
+    except AssertionError as error:
+        raise EdgeqError(f"{where}: the graph is not consistent: {error}") from error
+    return graph
+
+
+def _inputs(file: TfliteFile, builder: Builder) -> list[str]:
+    names = []
+    for index in file.inputs:
+        tensor = file.tensors[index]
+        try:
+            type_ = builder.type_of(tensor)
+        except Refusal as error:
+            raise EdgeqError(f"{file.where}: input {tensor.name!r}: {error}") from error
+        if tensor.data is not None or f"t{index}" in builder.types:
+            raise EdgeqError(f"{file.where}: input {tensor.name!r} is a constant or is listed twice")
+        names.append(builder.define(tensor, type_, f"t{index}"))
+    return names
+
+
+def _convert_all(file: TfliteFile, builder: Builder) -> None:
+    """Convert every operator; what depends on a refused one is not reported for that alone."""
+    refusals = []
+    missing: set[int] = set()
+    for operator in file.operators:
+        if missing.intersection(operator.inputs):
+            known = operator.name in CONVERTERS
+            if not known:
+                refusals.append(f"{source_of(file, operator)}: {_unknown(operator.name)}")
+            missing.update(operator.outputs)
+            continue
+        try:
+            converter = CONVERTERS.get(operator.name)
+            if converter is None:
+                raise Refusal(_unknown(operator.name))
+            converter.convert(OpContext(builder, operator))
+        except Refusal as error:
+            refusals.append(f"{source_of(file, operator)}: {error}")
+            missing.update(operator.outputs)
+    if refusals:
+        raise UnsupportedModelError(file.where, refusals)
+
+
+def _unknown(name: str) -> str:
+    return f"{name} is not supported (`edgeq ops` lists what is)"
+
+
+def _outputs(file: TfliteFile, builder: Builder) -> list[str]:
+    outputs = []
+    for index in file.outputs:
+        try:
+            outputs.append(builder.value(index))
+        except Refusal as error:
+            raise EdgeqError(f"{file.where}: output {file.tensors[index].name!r}: {error}") from error
+    return outputs

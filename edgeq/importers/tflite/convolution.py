@@ -1,0 +1,77 @@
+"""Converters for convolutions and pools, and the geometry they share."""
+
+import tflite
+
+from edgeq.errors import Refusal
+from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.ops.conv2d import Conv2dAttrs, DepthwiseConv2dAttrs
+from edgeq.ops.windows import Padding, Pair
+
+_SAME, _VALID = 0, 1
+
+
+def paddings(scheme: int, size: Pair, kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Padding:
+    """Explicit rows and columns of padding for SAME and VALID.
+
+    SAME makes ceil(size / stride) outputs and pads the smaller half in front. Source: TFLite
+    `ComputePaddingHeightWidth` (kernels/padding.h).
+    """
+    if scheme == _VALID:
+        return (0, 0, 0, 0)
+    if scheme != _SAME:
+        raise Refusal(f"padding scheme {scheme}; accepted: SAME, VALID")
+    halves = []
+    for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+        total = max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+        halves += [total // 2, total - total // 2]
+    return (halves[0], halves[1], halves[2], halves[3])
+
+
+def positive(pair: Pair, what: str) -> Pair:
+    """A pair of sizes that must be at least 1."""
+    if min(pair) < 1:
+        raise Refusal(f"{what} is {pair}; accepted: 1 and more")
+    return pair
+
+
+def image_size(op: OpContext, position: int = 0) -> Pair:
+    """Height and width of an NHWC input."""
+    type_ = op.type(position)
+    if len(type_.shape) != 4:
+        raise Refusal(f"input {type_} has rank {len(type_.shape)}; expected batch, height, width, channels")
+    return type_.shape[1], type_.shape[2]
+
+
+def kernel_size(op: OpContext, position: int = 1) -> Pair:
+    """Height and width of a filter."""
+    type_ = op.type(position)
+    if len(type_.shape) != 4:
+        raise Refusal(f"filter {type_} has rank {len(type_.shape)}; expected 4")
+    return type_.shape[1], type_.shape[2]
+
+
+def _conv2d(op: OpContext) -> None:
+    options = op.options(tflite.Conv2DOptions)
+    stride = positive((options.StrideH(), options.StrideW()), "stride")
+    dilation = positive((options.DilationHFactor(), options.DilationWFactor()), "dilation")
+    padding = paddings(options.Padding(), image_size(op), kernel_size(op), stride, dilation)
+    in_c, per_group = op.type(0).shape[3], op.type(1).shape[3]
+    if in_c % per_group:
+        raise Refusal(f"{in_c} input channels are no multiple of the filter's {per_group}")
+    activation = op.activation(options.FusedActivationFunction())
+    op.emit("conv2d", op.inputs(), Conv2dAttrs(stride, dilation, padding, in_c // per_group, activation))
+
+
+def _depthwise_conv2d(op: OpContext) -> None:
+    options = op.options(tflite.DepthwiseConv2DOptions)
+    stride = positive((options.StrideH(), options.StrideW()), "stride")
+    dilation = positive((options.DilationHFactor(), options.DilationWFactor()), "dilation")
+    padding = paddings(options.Padding(), image_size(op), kernel_size(op), stride, dilation)
+    activation = op.activation(options.FusedActivationFunction())
+    op.emit("depthwise_conv2d", op.inputs(), DepthwiseConv2dAttrs(stride, dilation, padding, activation))
+
+
+CONVERTERS = {
+    "CONV_2D": Converter(_conv2d, ("conv2d",)),
+    "DEPTHWISE_CONV_2D": Converter(_depthwise_conv2d, ("depthwise_conv2d",)),
+}

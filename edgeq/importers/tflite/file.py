@@ -1,0 +1,262 @@
+"""Reads a TFLite flatbuffer into plain records, trusting nothing in it: every count, index and offset is checked.
+
+Format: tensorflow/compiler/mlir/lite/schema/schema.fbs, read with the generated classes of the `tflite` package.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tflite
+
+from edgeq.errors import EdgeqError
+from edgeq.ir import DType, Quant, Shape
+from edgeq.ir.graph import Array
+
+_LARGEST_TENSOR = 1 << 28
+"""Bytes. Far above what any microcontroller addresses, far below what would exhaust the host."""
+
+_LARGEST_COUNT = 20_000
+"""Of tensors or operators; the largest network for microcontrollers has a few hundred."""
+
+_MAX_RANK = 8
+
+_NAMES = {v: k for k, v in vars(tflite.BuiltinOperator).items() if not k.startswith("_")}
+_TYPE_NAMES = {v: k for k, v in vars(tflite.TensorType).items() if not k.startswith("_")}
+_DTYPES = {
+    "INT8": DType.S8,
+    "UINT8": DType.U8,
+    "INT16": DType.S16,
+    "INT32": DType.S32,
+    "INT64": DType.S64,
+    "FLOAT32": DType.F32,
+    "BOOL": DType.BOOL,
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the file.
+
+    Attributes:
+        index: in the subgraph.
+        name: "" where it has none.
+        shape: static; -1 dimensions of the signature have the value that the file gives beside it.
+        dynamic: whether the shape signature leaves a dimension open.
+        type_name: as the schema spells it.
+        dtype: None for types that edgeq has no integers for.
+        quant: None where there is no scale.
+        data: the constant, None for values computed at run time.
+    """
+
+    index: int
+    name: str
+    shape: Shape
+    dynamic: bool
+    type_name: str
+    dtype: DType | None
+    quant: Quant | None
+    data: Array | None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator: schema name of its code, tensor indices (-1: absent), and its options table if any."""
+
+    index: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Any
+
+
+@dataclass(frozen=True)
+class TfliteFile:
+    """The main subgraph."""
+
+    where: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def read_tflite(data: bytes, where: str) -> TfliteFile:
+    """Parse a file.
+
+    Raises:
+        EdgeqError: naming the part that is broken.
+    """
+    with _reading(where, "the header"):
+        model = tflite.Model.GetRootAs(data, 0)
+        subgraphs = model.SubgraphsLength()
+    if subgraphs < 1:
+        raise EdgeqError(f"{where}: no subgraph; a model has one at least")
+    with _reading(where, "the main subgraph"):
+        graph = model.Subgraphs(0)
+        tensors = _count(where, "tensors", graph.TensorsLength(), len(data))
+        operators = _count(where, "operators", graph.OperatorsLength(), len(data))
+        codes = _count(where, "operator codes", model.OperatorCodesLength(), len(data))
+        buffers = _count(where, "buffers", model.BuffersLength(), len(data))
+    reader = _Reader(where, data, model, graph, tensors, codes, buffers)
+    return TfliteFile(
+        where,
+        tuple(reader.tensor(i) for i in range(tensors)),
+        tuple(reader.operator(i) for i in range(operators)),
+        reader.indices("the inputs", graph.InputsLength, graph.InputsAsNumpy, optional=False),
+        reader.indices("the outputs", graph.OutputsLength, graph.OutputsAsNumpy, optional=False),
+    )
+
+
+@contextmanager
+def _reading(where: str, what: str) -> Iterator[None]:
+    """Turn whatever the flatbuffer classes throw at broken offsets into one sentence."""
+    try:
+        yield
+    except (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError) as error:
+        raise EdgeqError(f"{where}: {what} cannot be read: an offset points outside the file ({error})") from error
+
+
+def _count(where: str, what: str, count: int, size: int) -> int:
+    if not 0 <= count <= min(_LARGEST_COUNT, size // 4):
+        raise EdgeqError(f"{where}: {count} {what} declared in a file of {size} bytes; accepted: up to {_LARGEST_COUNT}")
+    return count
+
+
+@dataclass(frozen=True)
+class _Reader:
+    where: str
+    file: bytes
+    model: Any
+    graph: Any
+    tensors: int
+    codes: int
+    buffers: int
+
+    def tensor(self, index: int) -> Tensor:
+        what = f"tensor {index}"
+        with _reading(self.where, what):
+            raw = self.graph.Tensors(index)
+            name = (raw.Name() or b"").decode("utf-8", errors="replace")
+            what = f'tensor {index} "{name}"' if name else what
+        with _reading(self.where, what):
+            type_name = _TYPE_NAMES.get(raw.Type(), f"type {raw.Type()}")
+            dtype = _DTYPES.get(type_name)
+            shape = self._shape(what, raw, dtype)
+            signature = () if raw.ShapeSignatureIsNone() else tuple(raw.ShapeSignatureAsNumpy()[:_MAX_RANK])
+            return Tensor(
+                index=index,
+                name=name,
+                shape=shape,
+                dynamic=any(d < 0 for d in signature),
+                type_name=type_name,
+                dtype=dtype,
+                quant=self._quant(what, raw, shape, dtype),
+                data=self._data(what, raw, shape, dtype),
+            )
+
+    def _shape(self, what: str, raw: Any, dtype: DType | None) -> Shape:
+        if raw.ShapeIsNone():
+            return ()
+        if raw.ShapeLength() > _MAX_RANK:
+            raise EdgeqError(f"{self.where}: {what} has {raw.ShapeLength()} dimensions; accepted: up to {_MAX_RANK}")
+        shape = tuple(int(d) for d in np.atleast_1d(raw.ShapeAsNumpy()))
+        itemsize = dtype.bytes if dtype else 1
+        if any(d < 0 for d in shape) or math.prod(shape) * itemsize > _LARGEST_TENSOR:
+            raise EdgeqError(
+                f"{self.where}: {what} has shape {list(shape)}; accepted: positive dimensions, "
+                f"up to {_LARGEST_TENSOR} bytes"
+            )
+        return shape
+
+    def _quant(self, what: str, raw: Any, shape: Shape, dtype: DType | None) -> Quant | None:
+        table = raw.Quantization()
+        if table is None or table.ScaleIsNone() or table.ScaleLength() == 0 or dtype is None or dtype.is_float:
+            return None
+        scales = tuple(float(s) for s in np.atleast_1d(table.ScaleAsNumpy()))
+        zeros = (0,) if table.ZeroPointIsNone() else tuple(int(z) for z in np.atleast_1d(table.ZeroPointAsNumpy()))
+        if not all(math.isfinite(s) and s > 0 for s in scales):
+            raise EdgeqError(f"{self.where}: {what} has a scale that is no positive finite number: {scales[:4]}")
+        low, high = dtype.range
+        if not all(low <= z <= high for z in zeros):
+            raise EdgeqError(f"{self.where}: {what} has a zero point outside {low}..{high}: {zeros[:4]}")
+        if len(zeros) not in (1, len(scales)):
+            raise EdgeqError(f"{self.where}: {what} has {len(scales)} scales and {len(zeros)} zero points")
+        if len(scales) == 1:
+            return Quant(scales, zeros[:1])
+        return Quant(scales, zeros * (len(scales) // len(zeros)), self._axis(what, table, shape, len(scales)))
+
+    def _axis(self, what: str, table: Any, shape: Shape, scales: int) -> int:
+        """The quantized dimension; some exporters give a bias that of its filter, which has only one meaning."""
+        axis = int(table.QuantizedDimension())
+        if len(shape) == 1:
+            axis = 0
+        if not 0 <= axis < len(shape) or shape[axis] != scales:
+            raise EdgeqError(f"{self.where}: {what} of shape {list(shape)} has {scales} scales along dimension {axis}")
+        return axis
+
+    def _data(self, what: str, raw: Any, shape: Shape, dtype: DType | None) -> Array | None:
+        index = raw.Buffer()
+        if not 0 <= index < self.buffers:
+            raise EdgeqError(f"{self.where}: {what} refers to buffer {index} of {self.buffers}")
+        content = self._buffer(self.model.Buffers(index))
+        if content is None or index == 0:
+            return None
+        if dtype is None:
+            return content
+        expected = math.prod(shape) * dtype.bytes
+        if content.size != expected:
+            raise EdgeqError(f"{self.where}: {what} needs {expected} bytes of data, its buffer has {content.size}")
+        array = np.frombuffer(content.tobytes(), dtype.numpy.newbyteorder("<")).astype(dtype.numpy).reshape(shape)
+        if dtype.is_float and not np.isfinite(array).all():
+            raise EdgeqError(f"{self.where}: {what} contains NaN or infinity; weights must be finite")
+        return array
+
+    def _buffer(self, raw: Any) -> Array | None:
+        """The bytes of a buffer: inside the flatbuffer, or behind it (offset and size of large models)."""
+        if not raw.DataIsNone() and raw.DataLength():
+            data = np.atleast_1d(raw.DataAsNumpy())
+            return np.asarray(data)
+        offset, size = raw.Offset(), raw.Size()
+        if offset > 1 and size:
+            if offset + size > len(self.file):
+                raise ValueError(f"data at {offset}, {size} bytes")
+            return np.frombuffer(self.file, np.uint8, size, offset)
+        return None
+
+    def operator(self, index: int) -> Operator:
+        with _reading(self.where, f"operator {index}"):
+            raw = self.graph.Operators(index)
+            code_index = raw.OpcodeIndex()
+            if not 0 <= code_index < self.codes:
+                raise EdgeqError(f"{self.where}: operator {index} has code {code_index} of {self.codes}")
+            code = self.model.OperatorCodes(code_index)
+            # Old files have the code in a byte, newer ones in an int32; the larger one holds.
+            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+            name = _NAMES.get(number, f"builtin {number}")
+            if name == "CUSTOM":
+                name = f"CUSTOM {(code.CustomCode() or b'').decode('utf-8', errors='replace')!r}"
+            what = f"{name} #{index}"
+            return Operator(
+                index,
+                name,
+                self.indices(f"inputs of {what}", raw.InputsLength, raw.InputsAsNumpy, optional=True),
+                self.indices(f"outputs of {what}", raw.OutputsLength, raw.OutputsAsNumpy, optional=False),
+                raw.BuiltinOptions(),
+            )
+
+    def indices(
+        self, what: str, length: Callable[[], int], values: Callable[[], Any], *, optional: bool
+    ) -> tuple[int, ...]:
+        """A vector of tensor indices, each within the tensors."""
+        with _reading(self.where, what):
+            _count(self.where, what, length(), len(self.file))
+            found = tuple(int(i) for i in np.atleast_1d(values())) if length() else ()
+        lowest = -1 if optional else 0
+        if any(not lowest <= i < self.tensors for i in found):
+            raise EdgeqError(f"{self.where}: {what} are {list(found[:8])}; accepted: {lowest}..{self.tensors - 1}")
+        return found

@@ -1,0 +1,81 @@
+"""A C kernel is one row of one table; prototypes, selection, tests and emitted calls all read that row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from edgeq.ops.op import Params
+
+_C_TYPES = {
+    "s8": "int8_t",
+    "u8": "uint8_t",
+    "s16": "int16_t",
+    "s32": "int32_t",
+    "s64": "int64_t",
+    "f32": "float",
+    "x8": "void",  # any elements, moved as bytes
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One C function.
+
+    Attributes:
+        name: the C function and the stem of its file.
+        family: stem of the header with its struct and prototype, folder of its source.
+        ops: the ops whose meaning it computes.
+        params: the Params class, twin of the C struct.
+        inputs: element types of the run-time inputs; `x8` is any, a trailing `*` is an array of any number of them.
+        outputs: element types of the outputs.
+        isa: instruction set it is written for; `c` is portable.
+        refuses: the reason why it cannot run these Params, or None.
+        scratch: bytes of scratch memory for these Params; None: the function has no scratch argument.
+        inplace: inputs whose memory the output may share, byte for byte.
+    """
+
+    name: str
+    family: str
+    ops: tuple[str, ...]
+    params: type[Params]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    isa: str = "c"
+    refuses: Callable[[Any], str | None] = lambda _: None
+    scratch: Callable[[Any], int] | None = None
+    inplace: tuple[int, ...] = ()
+
+    @property
+    def header(self) -> PurePosixPath:
+        """The public header, relative to runtime_c/include."""
+        return PurePosixPath("edgeq", f"{self.family}.h")
+
+    @property
+    def source(self) -> PurePosixPath:
+        """The C file, relative to runtime_c/src."""
+        return PurePosixPath(self.family, f"{self.name}.c")
+
+    @property
+    def variadic(self) -> bool:
+        """Whether the inputs are passed as one array of pointers."""
+        return self.inputs[:1] != () and self.inputs[0].endswith("*")
+
+    @property
+    def prototype(self) -> str:
+        """The C declaration that the header must contain."""
+        arguments = [f"const struct edgeq_{self.params.struct}_params *params"]
+        if self.variadic:
+            arguments.append(f"const {c_type(self.inputs[0])} *const *inputs")
+        else:
+            names = ["input"] if len(self.inputs) == 1 else [f"input{i + 1}" for i in range(len(self.inputs))]
+            arguments += [f"const {c_type(t)} *{n}" for t, n in zip(self.inputs, names, strict=True)]
+        arguments += [f"{c_type(t)} *output" for t in self.outputs]
+        if self.scratch is not None:
+            arguments.append("void *scratch")
+        return f"void {self.name}({', '.join(arguments)});"
+
+
+def c_type(dtype: str) -> str:
+    """The C element type of a dtype in a kernel row."""
+    return _C_TYPES[dtype.rstrip("*")]

@@ -1,0 +1,240 @@
+"""A model that is ready to be printed as C: kernels chosen, integers computed, memory planned; nothing left to decide."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from edgeq import memory
+from edgeq.errors import EdgeqError, Refusal, UnsupportedModelError
+from edgeq.evaluate import lower_node, operands
+from edgeq.ir import Graph, Node, TensorType
+from edgeq.ir.graph import Array
+from edgeq.ir.text import print_node
+from edgeq.kernels import Kernel
+from edgeq.ops import OPS, Params
+from edgeq.select import select
+
+
+@dataclass(frozen=True)
+class ArenaRef:
+    """A value in the arena."""
+
+    value: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class ConstantRef:
+    """A constant in flash, by its symbol."""
+
+    symbol: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node of the graph, and the call that computes it.
+
+    Attributes:
+        index: position in the graph.
+        name: C identifier, unique in the program: `conv2d_3`.
+        node: the graph node.
+        line: the node as text, for comments.
+        kernel: the C function; None where the output already lies where it should (a view).
+        params: integers of the node.
+        symbols: the symbol of each array field of `params`.
+        inputs: run-time operands.
+        outputs: results.
+        scratch: offset of the scratch memory; None where the kernel takes none.
+        macs: multiply-accumulates.
+    """
+
+    index: int
+    name: str
+    node: Node
+    line: str
+    kernel: Kernel | None
+    params: Params
+    symbols: Mapping[str, str]
+    inputs: tuple[ArenaRef | ConstantRef, ...]
+    outputs: tuple[ArenaRef, ...]
+    scratch: int | None
+    macs: int
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the network: tensor name, type, place in the arena."""
+
+    name: str
+    value: str
+    type: TensorType
+    offset: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything that the templates print.
+
+    Attributes:
+        name: C identifier; every symbol begins with it.
+        graph: what is computed.
+        layers: in execution order, views included.
+        inputs: ports in the model's order.
+        outputs: ports in the model's order.
+        plan: the arena.
+        constants: symbol to array, in order of first use; equal arrays are stored once.
+    """
+
+    name: str
+    graph: Graph
+    layers: tuple[Layer, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    plan: memory.Plan
+    constants: Mapping[str, Array]
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernels that are called, each once, by name."""
+        used = {layer.kernel.name: layer.kernel for layer in self.layers if layer.kernel}
+        return tuple(used[name] for name in sorted(used))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one run."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all constants in flash."""
+        return sum(a.nbytes for a in self.constants.values())
+
+
+@dataclass
+class _Constants:
+    """Arrays in flash: equal bytes of equal type get one symbol."""
+
+    symbols: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+    def add(self, stem: str, array: Array) -> str:
+        key = (array.dtype.str, array.tobytes())
+        if key not in self.symbols:
+            self.symbols[key] = stem
+            self.arrays[stem] = array
+        return self.symbols[key]
+
+
+def build_program(graph: Graph, name: str, *, keep_inputs: bool = False) -> Program:
+    """Lower every node, choose its kernel, plan the memory.
+
+    Args:
+        graph: a quantized graph.
+        name: C identifier of the network.
+        keep_inputs: whether a run may not overwrite its inputs.
+
+    Raises:
+        UnsupportedModelError: listing every node that has no integer meaning or no kernel.
+    """
+    params, kernels = _lower_all(graph)
+    steps = [_step(graph, node, p, k) for node, p, k in zip(graph.nodes, params, kernels, strict=True)]
+    arena = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+    sizes = {v: graph.types[v].bytes for v in arena}
+    plan = memory.plan(sizes, steps, graph.inputs, graph.outputs, keep_inputs=keep_inputs)
+    constants = _Constants()
+    layers = tuple(
+        _layer(graph, index, node, params[index], kernels[index], plan, constants)
+        for index, node in enumerate(graph.nodes)
+    )
+    return Program(
+        name=name,
+        graph=graph,
+        layers=layers,
+        inputs=tuple(_port(graph, v, plan) for v in graph.inputs),
+        outputs=tuple(_port(graph, v, plan) for v in graph.outputs),
+        plan=plan,
+        constants=constants.arrays,
+    )
+
+
+def _lower_all(graph: Graph) -> tuple[list[Params], list[Kernel]]:
+    params: list[Params] = []
+    kernels: list[Kernel] = []
+    refusals = []
+    for node in graph.nodes:
+        try:
+            lowered = lower_node(graph, node)
+            inputs = [graph.types[v] for v in operands(node)]
+            kernels.append(select(node.op, lowered, inputs, graph.output_types(node)))
+            params.append(lowered)
+        except Refusal as error:
+            refusals.append(f"{node.source or node.name}: {error}")
+    for value in graph.outputs:
+        if value in graph.constants:
+            raise EdgeqError(f"{graph.name}: output {value} is a constant; nothing would be computed")
+    if refusals:
+        raise UnsupportedModelError(graph.name, refusals)
+    return params, kernels
+
+
+def _step(graph: Graph, node: Node, params: Params, kernel: Kernel) -> memory.Step:
+    return memory.Step(
+        reads=tuple(v for v in operands(node) if v not in graph.constants),
+        writes=node.outputs,
+        scratch=kernel.scratch(params) if kernel.scratch else 0,
+        aliases=OPS[node.op].aliases(params),
+        inplace=_inplace(graph, node, kernel),
+    )
+
+
+def _inplace(graph: Graph, node: Node, kernel: Kernel) -> tuple[int, ...]:
+    """The kernel's in-place inputs, counted among those that lie in the arena."""
+    dynamic = [i for i, v in enumerate(operands(node)) if v not in graph.constants]
+    return tuple(dynamic.index(i) for i in kernel.inplace if i in dynamic)
+
+
+def _layer(
+    graph: Graph,
+    index: int,
+    node: Node,
+    params: Params,
+    kernel: Kernel,
+    plan: memory.Plan,
+    constants: _Constants,
+) -> Layer:
+    name = f"{node.op}_{index}"
+    elided = plan.elided[index]
+
+    def reference(value: str) -> ArenaRef | ConstantRef:
+        if value in graph.constants:
+            return ConstantRef(constants.add(f"{name}_input", graph.constants[value]))
+        return ArenaRef(value, plan.offsets[value])
+
+    arrays = {f.name: getattr(params, f.name) for f in fields(params)} if not elided else {}
+    return Layer(
+        index=index,
+        name=name,
+        node=node,
+        line=print_node(graph, node),
+        kernel=None if elided else kernel,
+        params=params,
+        symbols={f: constants.add(f"{name}_{f}", a) for f, a in arrays.items() if isinstance(a, np.ndarray)},
+        inputs=() if elided else tuple(reference(v) for v in operands(node)),
+        outputs=tuple(ArenaRef(v, plan.offsets[v]) for v in node.outputs),
+        scratch=plan.scratch[index],
+        macs=OPS[node.op].macs(params),
+    )
+
+
+def _port(graph: Graph, value: str, plan: memory.Plan) -> Port:
+    origin = graph.origins.get(value)
+    return Port((origin.name if origin else "") or value, value, graph.types[value], plan.offsets[value])
+
+
+def array_rows(array: Array, width: int = 16) -> Sequence[Any]:
+    """A flat array in rows of `width` elements, for printing."""
+    flat = array.reshape(-1)
+    return [flat[i * width : (i + 1) * width] for i in range(math.ceil(flat.size / width))]

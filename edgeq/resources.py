@@ -1,0 +1,11 @@
+"""Where templates, C runtime and targets lie: beside the package in the repository, inside it in the wheel."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_ROOT = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
+
+TEMPLATES = _ROOT / "templates"
+RUNTIME = _ROOT / "runtime_c"
+RUNTIME_INCLUDE = RUNTIME / "include"
+RUNTIME_SOURCES = RUNTIME / "src"
