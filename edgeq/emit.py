@@ -6,6 +6,7 @@ link into one image.
 """
 
 import re
+import textwrap
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,6 +22,7 @@ from edgeq.kernels.kernel import c_type
 from edgeq.memory import ALIGNMENT
 from edgeq.program import ArenaRef, ConstantRef, Layer, Port, Program, array_rows
 
+_LINE = 100  # columns of generated comments
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
@@ -86,11 +88,10 @@ def _context(program: Program, banner: Banner) -> dict[str, Any]:
         "name": name,
         "NAME": name.upper(),
         "arena_size": program.plan.size,
-        "arena_align": _alignment(program),
+        "arena_align": program.plan.alignment,
         "weights_size": program.weight_bytes,
         "macs": program.macs,
-        "inputs_note": "",
-        "outputs_note": "",
+        "inputs_fate": "keeps them" if program.keeps_inputs else "may overwrite them",
         "port_groups": [
             {"kind": "IN", "ports": [_port(program, p, "in", i) for i, p in enumerate(program.inputs, 1)]},
             {"kind": "OUT", "ports": [_port(program, p, "out", i) for i, p in enumerate(program.outputs, 1)]},
@@ -102,15 +103,15 @@ def _context(program: Program, banner: Banner) -> dict[str, Any]:
     }
 
 
-def _alignment(program: Program) -> int:
-    """Of the arena: a word, or the widest element that a port or value has."""
-    return max(ALIGNMENT, *(t.dtype.bytes for t in program.graph.types.values()))
-
-
 def _comment(text: str) -> str:
     """Text that cannot end a C comment, start one within it, or leave its line."""
     printable = "".join(c if c.isprintable() else "?" for c in text)
     return printable.replace("*/", "* /").replace("/*", "/ *")
+
+
+def _wrapped(text: str) -> str:
+    """Comment text in lines of a readable length, indented as a function body is."""
+    return "\n     * ".join(textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False))
 
 
 def _c_string(text: str) -> str:
@@ -129,7 +130,7 @@ def _port(program: Program, port: Port, kind: str, number: int) -> dict[str, Any
         ("SIZE", f"{type_.size}u"),
         ("SIZE_BYTES", f"{type_.bytes}u"),
         ("TYPE", c_type(type_.dtype.value)),
-        ("ALIGNMENT", f"{ALIGNMENT}u"),
+        ("ALIGNMENT", f"{max(ALIGNMENT, type_.dtype.bytes)}u"),
         ("OFFSET", f"{port.offset}u"),
         *_quant_macros(type_),
     ]
@@ -187,7 +188,7 @@ def _call(program: Program, layer: Layer) -> dict[str, Any]:
     note = "" if layer.kernel else "  (a view: nothing to do)"
     return {
         "index": layer.index,
-        "comment": _comment(f"{layer.index}: {layer.line}{source}{note}"),
+        "comment": _wrapped(_comment(f"{layer.index}: {layer.line}{source}{note}")),
         "call": _call_text(program, layer),
     }
 

@@ -49,7 +49,7 @@ def wrap_int32(x: Any) -> Int64Array:
 
 
 def saturating_rounding_doubling_high_mul(a: Any, b: Any) -> Int64Array:
-    """`a * b * 2 / 2**32` rounded half away from zero; INT32_MIN squared saturates. Source: gemmlowp."""
+    """`a * b * 2 / 2**32` rounded to nearest, halves up; INT32_MIN squared saturates. Source: gemmlowp."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     nudge = np.where(product >= 0, np.int64(1 << 30), np.int64(1 - (1 << 30)))
     total = product + nudge
@@ -86,9 +86,10 @@ def multiply_by_quantized_multiplier(x: Any, multiplier: Any, shift: Any) -> Int
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
 
 
-def saturating_left_shift(x: Any, exponent: int) -> Int64Array:
+def saturating_left_shift(x: Any, exponent: Any) -> Int64Array:
     """`x * 2**exponent` saturated to int32. Source: gemmlowp `SaturatingRoundingMultiplyByPOT`, positive exponent."""
-    return np.clip(np.asarray(x, np.int64) << exponent, INT32_MIN, INT32_MAX)
+    shifted: Int64Array = np.asarray(x, np.int64) << exponent
+    return np.clip(shifted, INT32_MIN, INT32_MAX)
 
 
 def requantize(acc: Any, multiplier: Any, shift: Any, offset: int, low: int, high: int) -> Int64Array:

@@ -18,6 +18,7 @@ C_FROM_RANDOM = {
     DType.S32: "(int32_t)next_random(&state)",
     DType.S64: "(int64_t)next_random(&state)",
     DType.F32: "(float)((int32_t)next_random(&state) - 128) / 32.0f",
+    DType.BOOL: "(uint8_t)(next_random(&state) % 2)",
 }
 
 
@@ -64,5 +65,7 @@ def _convert(numbers: Array, dtype: DType) -> Array:
             return ((numbers - 128) * 256).astype(np.int16)
         case DType.F32:
             return ((numbers - 128) / 32).astype(np.float32)
+        case DType.BOOL:
+            return (numbers % 2).astype(np.bool_)
         case _:
             return numbers.astype(dtype.numpy)

@@ -5,12 +5,14 @@ may overwrite a dying input join that input's storage. The storages, rectangles 
 largest live set is a lower bound, and packing stops when it is reached.
 """
 
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 ALIGNMENT = 4
-"""Bytes; every storage begins at a multiple, so that kernels may load whole words."""
+"""Bytes; every storage begins at a multiple at least, so that kernels may load whole words."""
 
 _SEARCH_ROUNDS = 300  # random reorderings tried where the heuristics miss the lower bound
 _START = -1  # the time at which the graph's inputs are written: before the first step
@@ -37,24 +39,53 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Block:
+    """A stretch of the arena that is in use from one step to another, both included.
+
+    Attributes:
+        offset: in the arena, bytes.
+        size: bytes.
+        first: the step before or in which it is written; -1 for the inputs of the graph.
+        last: the last step that reads it; the number of steps for the outputs of the graph.
+        values: what shares it; none for scratch memory.
+    """
+
+    offset: int
+    size: int
+    first: int
+    last: int
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Where everything lies.
 
     Attributes:
         size: bytes of the arena.
+        alignment: bytes; the arena, and every storage in it, begins at a multiple.
         lower_bound: bytes that are live at the worst step: no plan with these storages is smaller.
         offsets: byte offset of every value.
         scratch: byte offset of each step's scratch memory; None where it needs none.
         elided: for each step, whether its output lies where its inputs are, so that nothing has to be done.
         peak: the step with the largest live set.
+        blocks: what the values and the scratch memories occupy.
     """
 
     size: int
+    alignment: int
     lower_bound: int
     offsets: Mapping[str, int]
     scratch: tuple[int | None, ...]
     elided: tuple[bool, ...]
     peak: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def live_at_peak(self) -> tuple[Block, ...]:
+        """The blocks that make the lower bound, by offset."""
+        live = [b for b in self.blocks if b.first <= self.peak <= b.last]
+        return tuple(sorted(live, key=lambda b: b.offset))
 
 
 def plan(
@@ -64,6 +95,7 @@ def plan(
     outputs: Sequence[str],
     *,
     keep_inputs: bool = False,
+    alignment: int = ALIGNMENT,
 ) -> Plan:
     """Lay out all values of `sizes`.
 
@@ -73,16 +105,23 @@ def plan(
         inputs: values written before the first step.
         outputs: values read after the last.
         keep_inputs: whether the inputs must survive the run.
+        alignment: bytes; every storage begins at a multiple. `ALIGNMENT`, or more where elements are wider.
     """
-    joined = [i for i, step in enumerate(steps) if step.aliases and len(step.reads) > 1]
-    best = _plan(sizes, steps, inputs, outputs, keep_inputs, frozenset())
-    # Writing straight into a concatenation keeps its whole memory alive longer; where that costs more than a copy, copy.
+    best = _plan(sizes, steps, inputs, outputs, keep_inputs, alignment, frozenset())
+    assert best is not None
+    # Writing straight into a concatenation, or reading a part where it lies, keeps the whole memory alive longer; where
+    # that costs more than a copy, copy.
     copied: frozenset[int] = frozenset()
-    for index in joined:
-        candidate = _plan(sizes, steps, inputs, outputs, keep_inputs, copied | {index})
-        if candidate.size < best.size:
+    for index in (i for i, step in enumerate(steps) if _joins_parts(step, sizes)):
+        candidate = _plan(sizes, steps, inputs, outputs, keep_inputs, alignment, copied | {index}, below=best.size)
+        if candidate is not None and candidate.size < best.size:
             best, copied = candidate, copied | {index}
     return best
+
+
+def _joins_parts(step: Step, sizes: Mapping[str, int]) -> bool:
+    """Whether a step's alias ties a value to the memory of a larger one."""
+    return step.aliases is not None and any(sizes[v] != sizes[step.writes[0]] for v in step.reads)
 
 
 @dataclass
@@ -133,8 +172,12 @@ def _plan(
     inputs: Sequence[str],
     outputs: Sequence[str],
     keep_inputs: bool,
+    alignment: int,
     copied: frozenset[int],
-) -> Plan:
+    *,
+    below: float = math.inf,
+) -> Plan | None:
+    """The plan in which the steps in `copied` copy; None where its lower bound is not `below` some bytes."""
     births, deaths = _lifetimes(sizes, steps, inputs, [*outputs, *(inputs if keep_inputs else ())])
     storages = _Storages(sizes, births, deaths)
     elided = tuple(index not in copied and _join_alias(step, storages) for index, step in enumerate(steps))
@@ -142,18 +185,26 @@ def _plan(
         if not elided[index]:
             _join_inplace(index, step, storages)
     blocks = storages.distinct()
-    scratch = {i: _Storage(_aligned(s.scratch), i, i) for i, s in enumerate(steps) if s.scratch and not elided[i]}
-    rectangles = [(_aligned(s.size), s.birth, s.death) for s in (*blocks, *scratch.values())]
+    scratch = {i: _Storage(s.scratch, i, i) for i, s in enumerate(steps) if s.scratch and not elided[i]}
+    rectangles = [(_aligned(s.size, alignment), s.birth, s.death) for s in (*blocks, *scratch.values())]
     bound, peak = _largest_live_set(rectangles, len(steps))
+    if bound >= below:
+        return None
+    members = [*(tuple(s.members) for s in blocks), *(() for _ in scratch)]
     places, size = _pack(rectangles, bound)
     at = {id(s): place for s, place in zip((*blocks, *scratch.values()), places, strict=True)}
     return Plan(
         size=size,
+        alignment=alignment,
         lower_bound=bound,
         offsets={v: at[id(storages.of[v])] + storages.offset(v) for v in sizes},
         scratch=tuple(at[id(scratch[i])] if i in scratch else None for i in range(len(steps))),
         elided=elided,
         peak=peak,
+        blocks=tuple(
+            Block(place, height, birth, death, values)
+            for place, (height, birth, death), values in zip(places, rectangles, members, strict=True)
+        ),
     )
 
 
@@ -189,7 +240,11 @@ def _join_alias(step: Step, storages: _Storages) -> bool:
 
 
 def _join_inplace(index: int, step: Step, storages: _Storages) -> None:
-    """Let the output overwrite an input that dies here, if nobody else needs those bytes."""
+    """Let the output overwrite an input that dies here, if nobody else needs those bytes.
+
+    Another operand may be the same bytes, as in `x * x`, but no part of them: in `x + x[0]` the first row would be
+    overwritten before the second one reads it.
+    """
     if not step.writes:
         return
     output = step.writes[0]
@@ -197,14 +252,15 @@ def _join_inplace(index: int, step: Step, storages: _Storages) -> None:
         value = step.reads[candidate]
         storage = storages.of[value]
         same_size = storages.fills(output) and storages.fills(value) and storages.sizes[output] == storages.sizes[value]
-        others = [v for i, v in enumerate(step.reads) if i not in step.inplace and storages.of[v] is storage]
-        if same_size and storage.death == index and not others and storages.of[output] is not storage:
+        neighbours = [(i, v) for i, v in enumerate(step.reads) if storages.of[v] is storage]
+        safe = all(i in step.inplace and storages.fills(v) for i, v in neighbours)
+        if same_size and storage.death == index and safe and storages.of[output] is not storage:
             storages.join(output, value, 0)
             return
 
 
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
+def _aligned(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
 
 
 _Rectangle = tuple[int, int, int]
@@ -213,9 +269,13 @@ _Rectangle = tuple[int, int, int]
 
 def _largest_live_set(rectangles: Sequence[_Rectangle], steps: int) -> tuple[int, int]:
     """Bytes live at the worst time, and that time (as a step)."""
-    live = [sum(size for size, birth, death in rectangles if birth <= t <= death) for t in range(_START, steps + 1)]
-    bound = max(live, default=0)
-    return bound, max(0, live.index(bound) + _START) if live else 0
+    change = [0] * (steps - _START + 2)
+    for size, birth, death in rectangles:
+        change[birth - _START] += size
+        change[death - _START + 1] -= size
+    live = list(accumulate(change))
+    bound = max(live)
+    return bound, max(0, live.index(bound) + _START)
 
 
 def _pack(rectangles: Sequence[_Rectangle], bound: int) -> tuple[list[int], int]:
@@ -225,12 +285,12 @@ def _pack(rectangles: Sequence[_Rectangle], bound: int) -> tuple[list[int], int]
     (seeded: the same graph always gets the same plan).
     """
     indices = range(len(rectangles))
-    size, birth, death = (lambda i, k=k: rectangles[i][k] for k in range(3))
+    sizes, births, deaths = zip(*rectangles, strict=True) if rectangles else ((), (), ())
     orders = [
-        sorted(indices, key=lambda i: (-size(i), birth(i))),
-        sorted(indices, key=lambda i: (-size(i) * (death(i) - birth(i) + 1), birth(i))),
-        sorted(indices, key=lambda i: (birth(i) - death(i), -size(i))),
-        sorted(indices, key=lambda i: (birth(i), -size(i))),
+        sorted(indices, key=lambda i: (-sizes[i], births[i])),
+        sorted(indices, key=lambda i: (-sizes[i] * (deaths[i] - births[i] + 1), births[i])),
+        sorted(indices, key=lambda i: (births[i] - deaths[i], -sizes[i])),
+        sorted(indices, key=lambda i: (births[i], -sizes[i])),
     ]
     results = [(_first_fit(rectangles, order), order) for order in orders]
     (best, height), order = min(results, key=lambda r: r[0][1])

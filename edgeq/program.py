@@ -86,6 +86,7 @@ class Program:
         outputs: ports in the model's order.
         plan: the arena.
         constants: symbol to array, in order of first use; equal arrays are stored once.
+        keeps_inputs: whether a run leaves the inputs as they are.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Program:
     outputs: tuple[Port, ...]
     plan: memory.Plan
     constants: Mapping[str, Array]
+    keeps_inputs: bool
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
@@ -143,7 +145,8 @@ def build_program(graph: Graph, name: str, *, keep_inputs: bool = False) -> Prog
     steps = [_step(graph, node, p, k) for node, p, k in zip(graph.nodes, params, kernels, strict=True)]
     arena = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
     sizes = {v: graph.types[v].bytes for v in arena}
-    plan = memory.plan(sizes, steps, graph.inputs, graph.outputs, keep_inputs=keep_inputs)
+    alignment = max((memory.ALIGNMENT, *(graph.types[v].dtype.bytes for v in arena)))
+    plan = memory.plan(sizes, steps, graph.inputs, graph.outputs, keep_inputs=keep_inputs, alignment=alignment)
     constants = _Constants()
     layers = tuple(
         _layer(graph, index, node, params[index], kernels[index], plan, constants)
@@ -157,6 +160,7 @@ def build_program(graph: Graph, name: str, *, keep_inputs: bool = False) -> Prog
         outputs=tuple(_port(graph, v, plan) for v in graph.outputs),
         plan=plan,
         constants=constants.arrays,
+        keeps_inputs=keep_inputs,
     )
 
 
@@ -210,7 +214,8 @@ def _layer(
 
     def reference(value: str) -> ArenaRef | ConstantRef:
         if value in graph.constants:
-            return ConstantRef(constants.add(f"{name}_input", graph.constants[value]))
+            stem = f"{name}_input{node.inputs.index(value) + 1}"
+            return ConstantRef(constants.add(stem, graph.constants[value]))
         return ArenaRef(value, plan.offsets[value])
 
     arrays = {f.name: getattr(params, f.name) for f in fields(params)} if not elided else {}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgeq.evaluate import evaluate
 from edgeq.importers import import_model
-from edgeq.passes import run_passes
+from edgeq.passes import pipeline, run_passes
 from edgeq.program import build_program
 
 _EXAMPLES = 30
@@ -28,7 +28,7 @@ def test_evaluation_c_and_oracle_agree(name: str, data: st.DataObject) -> None:
     values = evaluate(graph, case.inputs)
     expected = [values[v] for v in graph.outputs]
 
-    optimised, _ = run_passes(graph)
+    optimised, _ = run_passes(graph, pipeline(float_ports=True))
     from_c = kernel_library.run(build_program(optimised, "net"), case.inputs)
     _require_equal("C differs from the evaluation", from_c, expected)
 

@@ -23,11 +23,11 @@ _TYPES = {
 class TfliteWriter:
     """A model under construction; tensors are the indices that `tensor` and `constant` return.
 
-        m = TfliteWriter()
-        x = m.tensor((1, 4, 4, 2), scale=0.5, zero_point=3)
-        y = m.tensor((1, 4, 4, 2), scale=0.25, zero_point=-1)
-        m.operator("ADD", [x, x], [y], "AddOptions", fusedActivationFunction=0)
-        data = m.build([x], [y])
+    m = TfliteWriter()
+    x = m.tensor((1, 4, 4, 2), scale=0.5, zero_point=3)
+    y = m.tensor((1, 4, 4, 2), scale=0.25, zero_point=-1)
+    m.operator("ADD", [x, x], [y], "AddOptions", fusedActivationFunction=0)
+    data = m.build([x], [y])
     """
 
     tensors: list[Any] = field(default_factory=list)

@@ -58,6 +58,11 @@ class Node:
     attrs: Any
     source: str = ""
 
+    @property
+    def label(self) -> str:
+        """The source without the tensor's name, for sentences: `CONV_2D #3`."""
+        return self.source.partition(' "')[0] or self.name
+
 
 @dataclass(frozen=True)
 class Graph:

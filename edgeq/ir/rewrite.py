@@ -1,9 +1,29 @@
 """Helpers that passes are made of. Each returns a new graph."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from edgeq.ir.graph import Array, Graph, Node
 from edgeq.ir.tensor import TensorType
+
+Rule = Callable[[Graph, Node], tuple[Graph, str] | None]
+"""Looks at one node and what is around it: the changed graph and a sentence about it, or None where it does not fit."""
+
+
+def apply_rule(graph: Graph, rule: Rule) -> tuple[Graph, list[str]]:
+    """Apply a rule to every node in order, again and again until it fits nowhere; returns a sentence per change."""
+    changes: list[str] = []
+    position = unchanged = 0
+    while unchanged < len(graph.nodes):
+        position %= len(graph.nodes)
+        result = rule(graph, graph.nodes[position])
+        if result is None:
+            position, unchanged = position + 1, unchanged + 1
+        else:
+            graph, sentence = result
+            changes.append(sentence)
+            unchanged = 0
+    return graph, changes
 
 
 def fresh_name(graph: Graph, stem: str) -> str:
@@ -35,6 +55,40 @@ def replace_uses(graph: Graph, old: str, new: str) -> Graph:
 
     renamed = map_nodes(graph, lambda node: _with_inputs(node, rename(node.inputs)))
     return renamed.with_(outputs=rename(graph.outputs))
+
+
+def rename_value(graph: Graph, old: str, new: str) -> Graph:
+    """Give a value, defined by a node, the name of another that nothing defines any more; it keeps its own type."""
+    renamed = replace_uses(graph, old, new)
+
+    def define(node: Node) -> Node:
+        return replace(node, outputs=tuple(new if v == old else v for v in node.outputs))
+
+    types = {name: type_ for name, type_ in renamed.types.items() if name != old} | {new: graph.types[old]}
+    origins = {name: origin for name, origin in renamed.origins.items() if name != old}
+    return map_nodes(renamed, define).with_(types=types, origins=origins)
+
+
+def bypass(graph: Graph, node: Node) -> Graph | None:
+    """Remove a node whose only output equals its first input; those two values become one.
+
+    The name of an output port stays. None where the node has to stay: it makes an output port out of a constant or of
+    what is a port already.
+    """
+    value, output = node.inputs[0], node.outputs[0]
+    without = replace_node(graph, node)
+    if output not in graph.outputs:
+        return _forget(replace_uses(without, output, value), output)
+    if value not in graph.producers or value in graph.outputs:
+        return None
+    return rename_value(without, value, output)
+
+
+def _forget(graph: Graph, value: str) -> Graph:
+    return graph.with_(
+        types={name: type_ for name, type_ in graph.types.items() if name != value},
+        origins={name: origin for name, origin in graph.origins.items() if name != value},
+    )
 
 
 def add_constant(graph: Graph, stem: str, array: Array, type_: TensorType) -> tuple[Graph, str]:
@@ -71,12 +125,11 @@ def drop_dead(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
 
 
 def single_user(graph: Graph, value: str) -> Node | None:
-    """The only node that reads `value`, unless the graph's outputs contain it too."""
+    """The only node that reads `value`, provided that it reads it once and that no output port does."""
     users = graph.users.get(value, ())
-    return users[0] if len(users) == 1 and value not in graph.outputs else None
+    alone = len(users) == 1 and users[0].inputs.count(value) == 1 and value not in graph.outputs
+    return users[0] if alone else None
 
 
 def _with_inputs(node: Node, inputs: tuple[str, ...]) -> Node:
-    if inputs == node.inputs:
-        return node
-    return Node(node.name, node.op, inputs, node.outputs, node.attrs, node.source)
+    return node if inputs == node.inputs else replace(node, inputs=inputs)

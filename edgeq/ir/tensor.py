@@ -112,14 +112,18 @@ class TensorType:
     @property
     def scale(self) -> float:
         """The scale of a per-tensor quantized value."""
-        assert self.quant is not None and self.quant.axis is None
-        return self.quant.scale[0]
+        return self._per_tensor.scale[0]
 
     @property
     def zero_point(self) -> int:
         """The zero point of a per-tensor quantized value."""
-        assert self.quant is not None and self.quant.axis is None
-        return self.quant.zero_point[0]
+        return self._per_tensor.zero_point[0]
+
+    @property
+    def _per_tensor(self) -> Quant:
+        assert self.quant is not None
+        assert self.quant.axis is None
+        return self.quant
 
     def with_shape(self, shape: Shape) -> "TensorType":
         """The same elements in another shape. Only for types without a quantization axis."""

@@ -39,10 +39,14 @@ def print_graph(graph: Graph, *, constants: bool = True) -> str:
 
 
 def print_node(graph: Graph, node: Node) -> str:
-    """One line: outputs with their types, op, inputs, attributes that differ from nothing."""
+    """One line: outputs with their types, op, inputs, attributes that differ from their defaults."""
     outputs = ", ".join(f"%{name}: {graph.types[name]}" for name in node.outputs)
     inputs = ", ".join(f"%{name}" if name else "-" for name in node.inputs)
-    fields = {f.name: getattr(node.attrs, f.name) for f in dataclasses.fields(node.attrs)}
+    fields = {
+        f.name: getattr(node.attrs, f.name)
+        for f in dataclasses.fields(node.attrs)
+        if getattr(node.attrs, f.name) != f.default
+    }
     attrs = f" {json.dumps(fields, default=_jsonable)}" if fields else ""
     return f"{outputs} = {node.op}({inputs}){attrs}"
 

@@ -1,6 +1,7 @@
 """What every graph must satisfy, checked after import and after each pass. A violation is edgeq's own bug."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from edgeq.errors import EdgeqError
@@ -26,59 +27,89 @@ def verify(graph: Graph, ops: Mapping[str, OpRules]) -> None:
     Raises:
         AssertionError: naming the first value or node that breaks a rule.
     """
-    defined = set(graph.inputs)
-    _require(len(defined) == len(graph.inputs), graph.name, "an input is listed twice")
-    for name in graph.inputs:
-        _require(name in graph.types, name, "input has no type")
-        _require(name not in graph.constants, name, "input is a constant too")
-    for name, array in graph.constants.items():
-        type_ = graph.types.get(name)
-        _require(type_ is not None, name, "constant has no type")
-        assert type_ is not None
-        _require(array.shape == type_.shape, name, f"constant of shape {array.shape} is declared {type_}")
-        _require(array.dtype == type_.dtype.numpy, name, f"constant of {array.dtype} is declared {type_}")
-        defined.add(name)
-    for name, type_ in graph.types.items():
-        _check_type(name, type_)
+    for where, rule in _violations(graph, ops):
+        raise AssertionError(f"{where}: {rule}")
+
+
+_Violation = tuple[str, str]
+"""Where, and which rule is broken."""
+
+
+def _violations(graph: Graph, ops: Mapping[str, OpRules]) -> Iterator[_Violation]:
+    """Lazily, as printing types of many scales takes longer than checking them."""
+    yield from _value_violations(graph)
+    defined = {*graph.inputs, *graph.constants}
     names: set[str] = set()
     for node in graph.nodes:
-        _require(node.name not in names, node.name, "two nodes have this name")
+        if node.name in names:
+            yield node.name, "two nodes have this name"
         names.add(node.name)
-        _check_node(graph, node, defined, ops)
+        yield from _node_violations(graph, node, defined, ops)
+        defined.update(node.outputs)
     for name in graph.outputs:
-        _require(name in defined, name, "output is defined by nothing")
-    _require(defined == set(graph.types), graph.name, f"typed but undefined: {set(graph.types) - defined}")
+        if name not in defined:
+            yield name, "output is defined by nothing"
+    if defined != set(graph.types):
+        yield graph.name, f"typed but undefined: {sorted(set(graph.types) - defined)}"
 
 
-def _check_node(graph: Graph, node: Node, defined: set[str], ops: Mapping[str, OpRules]) -> None:
-    _require(node.op in ops, node.name, f"unknown op {node.op!r}")
-    _require(isinstance(node.attrs, ops[node.op].attrs), node.name, f"attributes are a {type(node.attrs).__name__}")
+def _value_violations(graph: Graph) -> Iterator[_Violation]:
+    if len(set(graph.inputs)) != len(graph.inputs):
+        yield graph.name, "an input is listed twice"
+    for name in graph.inputs:
+        if name not in graph.types:
+            yield name, "input has no type"
+        if name in graph.constants:
+            yield name, "input is a constant too"
+    for name, type_ in graph.types.items():
+        yield from _type_violations(name, type_, constant=name in graph.constants)
+    for name, array in graph.constants.items():
+        declared = graph.types.get(name)
+        if declared is None:
+            yield name, "constant has no type"
+        elif array.shape != declared.shape or array.dtype != declared.dtype.numpy:
+            yield name, f"constant of {array.dtype}{list(array.shape)} is declared {declared}"
+
+
+def _node_violations(
+    graph: Graph, node: Node, defined: AbstractSet[str], ops: Mapping[str, OpRules]
+) -> Iterator[_Violation]:
+    if node.op not in ops:
+        yield node.name, f"unknown op {node.op!r}"
+        return
+    if not isinstance(node.attrs, ops[node.op].attrs):
+        yield node.name, f"attributes are a {type(node.attrs).__name__}"
     for value in node.inputs:
-        _require(not value or value in defined, node.name, f"reads %{value} before it is defined")
+        if value and value not in defined:
+            yield node.name, f"reads %{value} before it is defined"
     for value in node.outputs:
-        _require(value not in defined, node.name, f"defines %{value} a second time")
-        _require(value in graph.types, node.name, f"output %{value} has no type")
-        defined.add(value)
+        if value in defined:
+            yield node.name, f"defines %{value} a second time"
+        if value not in graph.types:
+            yield node.name, f"output %{value} has no type"
+            return
     try:
         inferred = ops[node.op].infer(node.attrs, graph.input_types(node))
     except EdgeqError as error:
-        raise AssertionError(f"{node.name} ({node.source}): {error}") from error
+        yield f"{node.name} ({node.source})", str(error)
+        return
     declared = tuple(t.shape for t in graph.output_types(node))
-    _require(inferred == declared, node.name, f"{node.op} makes {inferred}, declared {declared}")
+    if inferred != declared:
+        yield node.name, f"{node.op} makes {inferred}, declared {declared}"
 
 
-def _check_type(name: str, type_: TensorType) -> None:
-    _require(all(d > 0 for d in type_.shape), name, f"{type_} has a dimension below 1")
+def _type_violations(name: str, type_: TensorType, *, constant: bool) -> Iterator[_Violation]:
+    if any(d < (0 if constant else 1) for d in type_.shape):
+        yield name, f"{type_} has too small a dimension"
     quant = type_.quant
     if quant is None:
         return
     count = 1 if quant.axis is None else type_.shape[quant.axis]
-    _require(len(quant.scale) == len(quant.zero_point) == count, name, f"{type_}: expected {count} scales")
-    _require(type_.dtype not in (DType.F32, DType.BOOL), name, f"{type_} is no integer")
+    if not len(quant.scale) == len(quant.zero_point) == count:
+        yield name, f"{type_}: expected {count} scales"
+    if type_.dtype in (DType.F32, DType.BOOL):
+        yield name, f"{type_} is no integer"
+        return
     low, high = type_.dtype.range
-    _require(all(low <= z <= high for z in quant.zero_point), name, f"{type_}: zero point out of range")
-
-
-def _require(holds: bool, where: str, rule: str) -> None:
-    if not holds:
-        raise AssertionError(f"{where}: {rule}")
+    if not all(low <= z <= high for z in quant.zero_point):
+        yield name, f"{type_}: zero point out of range"

@@ -14,6 +14,7 @@ _C_TYPES = {
     "s32": "int32_t",
     "s64": "int64_t",
     "f32": "float",
+    "bool": "uint8_t",  # 0 or 1
     "x8": "void",  # any elements, moved as bytes
 }
 

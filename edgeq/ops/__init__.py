@@ -1,15 +1,64 @@
 """The ops of the IR, by name. To add one: a file here, and its record in this table."""
 
+from edgeq.ops.arg_max import ARG_MAX, ARG_MIN
+from edgeq.ops.batch_matmul import BATCH_MATMUL
+from edgeq.ops.broadcast import BROADCAST
 from edgeq.ops.concat import CONCAT
 from edgeq.ops.conv2d import CONV2D, DEPTHWISE_CONV2D
+from edgeq.ops.dense import DENSE
+from edgeq.ops.elementwise import ADD, MAXIMUM, MINIMUM, MUL, PRELU, SUB
+from edgeq.ops.gather import GATHER
+from edgeq.ops.mirror_pad import MIRROR_PAD
 from edgeq.ops.op import Lowering, Op, Params
+from edgeq.ops.pad import PAD
+from edgeq.ops.pool import AVG_POOL2D, MAX_POOL2D
+from edgeq.ops.quantize import DEQUANTIZE, QUANTIZE
+from edgeq.ops.reduce import MEAN, REDUCE_MAX, REDUCE_MIN, SUM
+from edgeq.ops.requantize import REQUANTIZE
 from edgeq.ops.reshape import RESHAPE
+from edgeq.ops.resize import RESIZE_BILINEAR, RESIZE_NEAREST
+from edgeq.ops.slice import SLICE
+from edgeq.ops.softmax import LOG_SOFTMAX, SOFTMAX
+from edgeq.ops.transpose import TRANSPOSE
+from edgeq.ops.transpose_conv2d import TRANSPOSE_CONV2D
+from edgeq.ops.unary import UNARY
 
 _ALL = (
+    ADD,
+    ARG_MAX,
+    ARG_MIN,
+    AVG_POOL2D,
+    BATCH_MATMUL,
+    BROADCAST,
     CONCAT,
     CONV2D,
+    DENSE,
     DEPTHWISE_CONV2D,
+    DEQUANTIZE,
+    GATHER,
+    LOG_SOFTMAX,
+    MAXIMUM,
+    MAX_POOL2D,
+    MEAN,
+    MINIMUM,
+    MIRROR_PAD,
+    MUL,
+    PAD,
+    PRELU,
+    QUANTIZE,
+    REDUCE_MAX,
+    REDUCE_MIN,
+    REQUANTIZE,
     RESHAPE,
+    RESIZE_BILINEAR,
+    RESIZE_NEAREST,
+    SLICE,
+    SOFTMAX,
+    SUB,
+    SUM,
+    TRANSPOSE,
+    TRANSPOSE_CONV2D,
+    *UNARY,
 )
 
 OPS: dict[str, Op] = {op.name: op for op in _ALL}

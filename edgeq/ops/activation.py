@@ -16,6 +16,7 @@ class Activation(Enum):
     RELU = "relu"
     RELU6 = "relu6"
     RELU_N1_TO_1 = "relu_n1_to_1"
+    RELU_0_TO_1 = "relu_0_to_1"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -32,6 +33,7 @@ _BOUNDS = {
     Activation.RELU: (0.0, np.inf),
     Activation.RELU6: (0.0, 6.0),
     Activation.RELU_N1_TO_1: (-1.0, 1.0),
+    Activation.RELU_0_TO_1: (0.0, 1.0),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeq.errors import Refusal
 from edgeq.ir import Shape, TensorType
-from edgeq.ops.op import I32, Array, Lowering, Op, Params, S32Data, require_same_quant
+from edgeq.ops.op import I32, Array, Lowering, Op, Params, S32Data, require_same_elements
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _lower(attrs: ConcatAttrs, lowering: Lowering) -> ConcatParams:
     output = lowering.outputs[0]
     types = [lowering.input(i) for i in range(len(lowering.inputs))]
     for type_ in types:
-        require_same_quant(type_, output, "input and output")
+        require_same_elements(type_, output)
     runs = [math.prod(t.shape[attrs.axis :]) * t.dtype.bytes for t in types]
     return ConcatParams(len(types), math.prod(output.shape[: attrs.axis]), np.array(runs, np.int32))
 
@@ -65,8 +65,8 @@ def _eval_int(params: ConcatParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
 
 
 def _aliases(params: ConcatParams) -> tuple[int, ...] | None:
-    """With a single run the inputs simply follow one another."""
-    if params.outer != 1:
+    """With a single run, or a single input, the inputs simply follow one another."""
+    if params.outer != 1 and params.count != 1:
         return None
     ends = np.cumsum(params.run_bytes)
     return tuple(int(end - run) for end, run in zip(ends, params.run_bytes, strict=True))

@@ -12,9 +12,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import INT32_MAX, INT32_MIN, quantize_multiplier, requantize
+from edgeq.fixedpoint import requantize
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
+from edgeq.ops.filters import (
+    channel_scales,
+    int32_bias,
+    largest_step,
+    multipliers,
+    require_int32_sums,
+    weight_offset,
+)
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, S8Data, S32Data, U8Data, require_dtype, require_per_tensor
 from edgeq.ops.windows import Padding, Pair, nhwc, window_shape, windows
 
@@ -103,10 +111,10 @@ def _infer_depthwise(attrs: DepthwiseConv2dAttrs, inputs: Sequence[TensorType | 
 
 
 def _present(inputs: Sequence[TensorType | None]) -> tuple[TensorType, TensorType, TensorType | None]:
-    x, weights = inputs[:2]
+    x, weights, bias = (*inputs, None, None, None)[:3]
     if x is None or weights is None:
         raise Refusal("input and weights must be there")
-    return x, weights, inputs[2] if len(inputs) > 2 else None
+    return x, weights, bias
 
 
 def _kernel(weights: TensorType) -> Pair:
@@ -137,7 +145,7 @@ def accumulate(x: Array, weights: Array, attrs: Conv2dAttrs | DepthwiseConv2dAtt
     if isinstance(attrs, DepthwiseConv2dAttrs):
         multiplier = weights.shape[3] // x.shape[3]
         per_input = weights[0].reshape(*kernel, x.shape[3], multiplier)
-        sums = np.einsum("byxhwc,hwcm->byxcm", taps, per_input)
+        sums = np.asarray(np.einsum("byxhwc,hwcm->byxcm", taps, per_input))
         return sums.reshape(*sums.shape[:3], -1)
     per_group = x.shape[3] // attrs.groups
     parts = []
@@ -164,8 +172,12 @@ def _lower(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Con
     weights = lowering.constant(1, "the filter")
     depthwise = isinstance(attrs, DepthwiseConv2dAttrs)
     scales = channel_scales(weight_type, 3 if depthwise else 0)
+    offset = weight_offset(weight_type)
+    # Asymmetric weights come from uint8 models, whose kernels multiply the scales in float32.
+    multiplier, shift = multipliers(x, scales, output, float32_product=offset != 0)
     bias, bias_row, bias_col = _bias_regions(lowering, output)
-    pairs = [quantize_multiplier(x.scale * s / output.scale) for s in scales]
+    summed = (0, 1, 2) if depthwise else (1, 2, 3)
+    require_int32_sums(weights.astype(np.int32) + offset, summed, largest_step(x))
     low, high = quantized_bounds(attrs.activation, output)
     batches, in_h, in_w, in_c = nhwc(x.shape)
     _, out_h, out_w, out_c = nhwc(output.shape)
@@ -187,41 +199,18 @@ def _lower(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Con
         pad_left=attrs.padding[2],
         groups=in_c if isinstance(attrs, DepthwiseConv2dAttrs) else attrs.groups,
         input_offset=-x.zero_point,
-        weight_offset=weight_offset(weight_type),
+        weight_offset=offset,
         output_offset=output.zero_point,
         act_min=low,
         act_max=high,
         bias_cols=1 if bias_col is None else int(bias_col.max()) + 1,
         weights=weights,
         bias=bias,
-        multiplier=np.array([m for m, _ in pairs], np.int32),
-        shift=np.array([s for _, s in pairs], np.int8),
+        multiplier=multiplier,
+        shift=shift,
         bias_row=bias_row,
         bias_col=bias_col,
     )
-
-
-def channel_scales(weights: TensorType, axis: int) -> tuple[float, ...]:
-    """The scale of every output channel, whose dimension is `axis`."""
-    require_dtype(weights, DType.S8, what="the filter")
-    quant = weights.quant
-    if quant is None:
-        raise Refusal("the filter is not quantized; it needs a scale")
-    if quant.axis is None:
-        return quant.scale * weights.shape[axis]
-    if quant.axis != axis:
-        raise Refusal(f"the filter is quantized along dimension {quant.axis}; accepted: {axis}")
-    return quant.scale
-
-
-def weight_offset(weights: TensorType) -> int:
-    """What is added to each weight: 0, but for the asymmetric per-tensor weights of old uint8 models."""
-    assert weights.quant is not None
-    if weights.quant.axis is None:
-        return -weights.zero_point
-    if any(weights.quant.zero_point):
-        raise Refusal("the filter has scales per channel and zero points other than 0; accepted: zero points of 0")
-    return 0
 
 
 def _bias_regions(lowering: Lowering, output: TensorType) -> tuple[Array, Array | None, Array | None]:
@@ -230,13 +219,13 @@ def _bias_regions(lowering: Lowering, output: TensorType) -> tuple[Array, Array 
     if bias is None:
         return np.zeros(output.shape[3], np.int32), None, None
     if bias.ndim == 1:
-        return _as_int32(bias), None, None
+        return int32_bias(bias), None, None
     first_rows, row_of = _classes(bias)
     first_cols, col_of = _classes(bias.transpose(1, 0, 2))
     table = bias[np.ix_(first_rows, first_cols)].reshape(-1)
     if len(first_rows) > 256 or len(first_cols) > 256:
         raise Refusal("the bias differs in more than 256 rows or columns; accepted: up to 256")
-    return _as_int32(table), row_of.astype(np.uint8), col_of.astype(np.uint8)
+    return int32_bias(table), row_of.astype(np.uint8), col_of.astype(np.uint8)
 
 
 def _classes(bias: Array) -> tuple[list[int], Array]:
@@ -244,12 +233,6 @@ def _classes(bias: Array) -> tuple[list[int], Array]:
     first: dict[bytes, int] = {}
     classes = [first.setdefault(part.tobytes(), len(first)) for part in bias]
     return [classes.index(c) for c in range(len(first))], np.array(classes)
-
-
-def _as_int32(bias: Array) -> Array:
-    if bias.size and not (bias.min() >= INT32_MIN and bias.max() <= INT32_MAX):
-        raise Refusal("the bias does not fit int32")
-    return bias.astype(np.int32)
 
 
 def _eval_int(params: Conv2dParams, inputs: Sequence[Any], weights: Array, attrs: Any) -> tuple[Array, ...]:

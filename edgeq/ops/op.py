@@ -22,6 +22,7 @@ FloatArray = NDArray[np.float32]
 
 # The fields of a Params class carry the C type of the struct field of the same name.
 I32 = Annotated[int, "int32_t"]
+F32 = Annotated[float, "float"]
 S8Data = Annotated[NDArray[np.int8], "const int8_t *"]
 S16Data = Annotated[NDArray[np.int16], "const int16_t *"]
 S32Data = Annotated[NDArray[np.int32], "const int32_t *"]
@@ -118,3 +119,12 @@ def require_same_quant(a: TensorType, b: TensorType, what: str) -> None:
     """Refuse two values that must share scale and zero point and do not."""
     if a.quant != b.quant:
         raise Refusal(f"{what} are quantized as {a} and {b}; they must share scale and zero point")
+
+
+def require_same_elements(x: TensorType, output: TensorType) -> None:
+    """Refuse a move between values whose bytes do not mean the same: other element type, scale or zero point."""
+    if x.dtype is not output.dtype:
+        raise Refusal(f"input is {x.dtype.value} and output {output.dtype.value}; accepted: the same type")
+    require_same_quant(x, output, "input and output")
+    if x.quant is not None and x.quant.axis is not None:
+        raise Refusal("input is quantized per channel; accepted: one scale and zero point")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from edgeq.errors import Refusal
 from edgeq.ir import Shape, TensorType
-from edgeq.ops.op import I32, Array, Lowering, Op, Params, require_same_quant
+from edgeq.ops.op import I32, Array, Lowering, Op, Params, require_same_elements
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _eval_float(attrs: ReshapeAttrs, inputs: Sequence[Any]) -> tuple[Array, ...]
 
 def _lower(_: ReshapeAttrs, lowering: Lowering) -> CopyParams:
     x, output = lowering.input(0), lowering.outputs[0]
-    require_same_quant(x, output, "input and output")
+    require_same_elements(x, output)
     return CopyParams(bytes=x.bytes)
 
 

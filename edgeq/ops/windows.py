@@ -11,6 +11,9 @@ Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
 """Rows above, rows below, columns left, columns right."""
 
+_LARGEST_PADDED = 1 << 23
+"""Elements. Padding that reaches further than any microcontroller's image comes from a broken file."""
+
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, pad: int) -> int:
     """Number of window positions along one axis; below 1 where the window does not fit."""
@@ -22,8 +25,12 @@ def window_shape(input_: TensorType, kernel: Pair, stride: Pair, dilation: Pair,
     if len(input_.shape) != 4:
         raise Refusal(f"input {input_} has rank {len(input_.shape)}; expected batch, height, width, channels")
     top, bottom, left, right = padding
-    height = output_size(input_.shape[1], kernel[0], stride[0], dilation[0], top + bottom)
-    width = output_size(input_.shape[2], kernel[1], stride[1], dilation[1], left + right)
+    batches, in_h, in_w, channels = input_.shape
+    padded = batches * (in_h + top + bottom) * (in_w + left + right) * channels
+    if padded > _LARGEST_PADDED:
+        raise Refusal(f"input {input_} with padding {padding} has {padded} elements; accepted: up to {_LARGEST_PADDED}")
+    height = output_size(in_h, kernel[0], stride[0], dilation[0], top + bottom)
+    width = output_size(in_w, kernel[1], stride[1], dilation[1], left + right)
     if height < 1 or width < 1:
         raise Refusal(f"window {kernel} with dilation {dilation} is larger than the padded input {input_}")
     return height, width

@@ -12,7 +12,7 @@ static inline int32_t edgeq_clamp(int32_t x, int32_t low, int32_t high)
     return x < low ? low : (x > high ? high : x);
 }
 
-/* a * b * 2 / 2^32, rounded half away from zero; INT32_MIN squared saturates. */
+/* a * b * 2 / 2^32, rounded to nearest, halves up; INT32_MIN squared saturates. */
 static inline int32_t edgeq_doubling_high_mul(int32_t a, int32_t b)
 {
     if (a == INT32_MIN && b == INT32_MIN) {

@@ -1,5 +1,6 @@
 """Convolutions over the spec's domain: strides, dilations, paddings, groups, multipliers, activations, scales."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,56 +8,94 @@ from hypothesis import strategies as st
 from tflite_writer import TfliteWriter
 
 from cases.case import Case, random_s8, random_weights, scales, seeds, zero_points
+from cases.filters import add_bias, output_scale, weight_scales
 
 _pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-def _bias(m: TfliteWriter, rng: np.random.Generator, channels: int, x_scale: float, w_scales: Any) -> int:
-    values = rng.integers(-(2**14), 2**14, channels).astype(np.int32)
-    return m.constant(values, scale=np.float32(x_scale) * np.asarray(w_scales, np.float32))
+@dataclass(frozen=True)
+class _Geometry:
+    """Sizes of one convolution; `out` is what TFLite's padding scheme makes of the others."""
+
+    batch: int
+    image: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: int
+    out: tuple[int, int]
+
+    @property
+    def options(self) -> dict[str, int]:
+        return {
+            "padding": self.padding,
+            "strideH": self.stride[0],
+            "strideW": self.stride[1],
+            "dilationHFactor": self.dilation[0],
+            "dilationWFactor": self.dilation[1],
+        }
 
 
-def _output_scale(x_scale: float, w_scales: Any, taps: int) -> float:
-    """Such that outputs use much of the range: sums are about sqrt(taps) * 74 * 74 steps."""
-    return float(np.float32(x_scale * np.mean(w_scales) * 74 * 74 * np.sqrt(taps) / 50))
+@dataclass(frozen=True)
+class _Layer:
+    """An operator and its weights; `axis` is the dimension of the weights that counts output channels."""
+
+    name: str
+    table: str
+    options: dict[str, int]
+    weights: Any
+    axis: int
+
+
+@st.composite
+def _geometries(draw: st.DrawFn) -> _Geometry:
+    batch, image = draw(st.integers(1, 2)), (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    kernel, stride, dilation = draw(_pairs), draw(_pairs), draw(_pairs)
+    padding = draw(st.integers(0, 1))
+    if padding == 1:
+        covered = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+        image = (max(image[0], covered[0]), max(image[1], covered[1]))
+        out = [(n - k) // s + 1 for n, k, s in zip(image, covered, stride, strict=True)]
+    else:
+        out = [-(-n // s) for n, s in zip(image, stride, strict=True)]
+    return _Geometry(batch, image, kernel, stride, dilation, padding, (out[0], out[1]))
 
 
 @st.composite
 def conv_2d(draw: st.DrawFn) -> Case:
     rng = np.random.default_rng(draw(seeds))
-    batch, height, width = draw(st.integers(1, 2)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    g = draw(_geometries())
     groups, per_group, filters = draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
-    kernel, stride, dilation = draw(_pairs), draw(_pairs), draw(_pairs)
-    padding = draw(st.integers(0, 1))
-    effective = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    if padding == 1:
-        height, width = max(height, effective[0]), max(width, effective[1])
-        out = [(n - k) // s + 1 for n, k, s in zip((height, width), effective, stride, strict=True)]
-    else:
-        out = [-(-n // s) for n, s in zip((height, width), stride, strict=True)]
-    out_c = groups * filters
-    per_channel = draw(st.booleans())
-    x_scale = draw(scales)
-    w_scales = rng.uniform(0.001, 0.02, out_c if per_channel else 1).astype(np.float32)
+    weights = random_weights(rng, (groups * filters, *g.kernel, per_group))
+    layer = _Layer("CONV_2D", "Conv2DOptions", g.options, weights, 0)
+    return _case(draw, rng, g, groups * per_group, layer)
+
+
+@st.composite
+def depthwise_conv_2d(draw: st.DrawFn) -> Case:
+    rng = np.random.default_rng(draw(seeds))
+    g = draw(_geometries())
+    channels, multiplier = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    weights = random_weights(rng, (1, *g.kernel, channels * multiplier))
+    options = g.options | {"depthMultiplier": multiplier}
+    layer = _Layer("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", options, weights, 3)
+    return _case(draw, rng, g, channels, layer)
+
+
+def _case(draw: st.DrawFn, rng: np.random.Generator, g: _Geometry, channels: int, layer: _Layer) -> Case:
+    """A model of one convolution."""
+    out_c = layer.weights.shape[layer.axis]
+    x_scale, w_scales = draw(scales), weight_scales(rng, out_c, per_channel=draw(st.booleans()))
     m = TfliteWriter()
-    x = m.tensor((batch, height, width, groups * per_group), scale=x_scale, zero_point=draw(zero_points))
-    w = m.constant(random_weights(rng, (out_c, *kernel, per_group)), scale=w_scales)
-    y_scale = _output_scale(x_scale, w_scales, kernel[0] * kernel[1] * per_group)
-    y = m.tensor((batch, *out, out_c), scale=y_scale, zero_point=draw(zero_points))
-    inputs = [x, w, _bias(m, rng, out_c, x_scale, w_scales)] if draw(st.booleans()) else [x, w]
-    m.operator(
-        "CONV_2D",
-        inputs,
-        [y],
-        "Conv2DOptions",
-        padding=padding,
-        strideH=stride[0],
-        strideW=stride[1],
-        dilationHFactor=dilation[0],
-        dilationWFactor=dilation[1],
-        fusedActivationFunction=draw(st.integers(0, 3)),
-    )
-    return Case(m.build([x], [y]), (random_s8(rng, (batch, height, width, groups * per_group)),))
+    shape = (g.batch, *g.image, channels)
+    x = m.tensor(shape, scale=x_scale, zero_point=draw(zero_points))
+    w = m.constant(layer.weights, scale=w_scales, axis=layer.axis)
+    y_scale = output_scale(x_scale, w_scales, layer.weights.size // out_c)
+    y = m.tensor((g.batch, *g.out, out_c), scale=y_scale, zero_point=draw(zero_points))
+    inputs = [x, w, add_bias(m, rng, out_c, x_scale, w_scales)] if draw(st.booleans()) else [x, w]
+    activation = draw(st.integers(0, 3))
+    m.operator(layer.name, inputs, [y], layer.table, fusedActivationFunction=activation, **layer.options)
+    return Case(m.build([x], [y]), (random_s8(rng, shape),))
 
 
-CASES = {"CONV_2D": conv_2d()}
+CASES = {"CONV_2D": conv_2d(), "DEPTHWISE_CONV_2D": depthwise_conv_2d()}

@@ -7,16 +7,40 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from edgeq.errors import EdgeqError, Refusal, UnsupportedModelError
-from edgeq.importers.tflite import convolution, movement
+from edgeq.importers.tflite import (
+    blocks,
+    convolution,
+    elementwise,
+    folding,
+    matmul,
+    movement,
+    padding,
+    quantize,
+    reduce,
+    resize,
+    slicing,
+    softmax,
+)
 from edgeq.importers.tflite.builder import Builder, Converter, OpContext, source_of
 from edgeq.importers.tflite.file import TfliteFile, read_tflite
+from edgeq.importers.tflite.ports import define_inputs, find_outputs
 from edgeq.ir import Graph
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
 
 CONVERTERS: Mapping[str, Converter] = {
+    **folding.CONVERTERS,  # first: the others take from it what they also compute at run time
+    **blocks.CONVERTERS,
     **convolution.CONVERTERS,
+    **elementwise.CONVERTERS,
+    **matmul.CONVERTERS,
     **movement.CONVERTERS,
+    **padding.CONVERTERS,
+    **quantize.CONVERTERS,
+    **reduce.CONVERTERS,
+    **resize.CONVERTERS,
+    **slicing.CONVERTERS,
+    **softmax.CONVERTERS,
 }
 
 
@@ -33,29 +57,15 @@ def import_tflite(data: bytes, where: str) -> Graph:
     """
     file = read_tflite(data, where)
     builder = Builder(file)
-    inputs = _inputs(file, builder)
+    inputs = define_inputs(file, builder)
     _convert_all(file, builder)
-    outputs = _outputs(file, builder)
+    outputs = find_outputs(file, builder)
     graph = builder.graph(PurePath(where).stem, inputs, outputs)
     try:
         verify(graph, OPS)
     except AssertionError as error:
         raise EdgeqError(f"{where}: the graph is not consistent: {error}") from error
     return graph
-
-
-def _inputs(file: TfliteFile, builder: Builder) -> list[str]:
-    names = []
-    for index in file.inputs:
-        tensor = file.tensors[index]
-        try:
-            type_ = builder.type_of(tensor)
-        except Refusal as error:
-            raise EdgeqError(f"{file.where}: input {tensor.name!r}: {error}") from error
-        if tensor.data is not None or f"t{index}" in builder.types:
-            raise EdgeqError(f"{file.where}: input {tensor.name!r} is a constant or is listed twice")
-        names.append(builder.define(tensor, type_, f"t{index}"))
-    return names
 
 
 def _convert_all(file: TfliteFile, builder: Builder) -> None:
@@ -73,7 +83,9 @@ def _convert_all(file: TfliteFile, builder: Builder) -> None:
             converter = CONVERTERS.get(operator.name)
             if converter is None:
                 raise Refusal(_unknown(operator.name))
-            converter.convert(OpContext(builder, operator))
+            op = OpContext(builder, operator)
+            if not folding.fold(op):
+                converter.convert(op)
         except Refusal as error:
             refusals.append(f"{source_of(file, operator)}: {error}")
             missing.update(operator.outputs)
@@ -83,13 +95,3 @@ def _convert_all(file: TfliteFile, builder: Builder) -> None:
 
 def _unknown(name: str) -> str:
     return f"{name} is not supported (`edgeq ops` lists what is)"
-
-
-def _outputs(file: TfliteFile, builder: Builder) -> list[str]:
-    outputs = []
-    for index in file.outputs:
-        try:
-            outputs.append(builder.value(index))
-        except Refusal as error:
-            raise EdgeqError(f"{file.where}: output {file.tensors[index].name!r}: {error}") from error
-    return outputs

@@ -6,22 +6,26 @@ model is uint8, a `requantize` at the border keeps the port as it is in the file
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import flatbuffers.table
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.file import Operator, Tensor, TfliteFile
+from edgeq.evaluate import operands
+from edgeq.importers.tflite.file import LARGEST_TENSOR, Operator, Tensor, TfliteFile, reading
 from edgeq.ir import DType, Graph, Node, Origin, Quant, Shape, TensorType
 from edgeq.ir.graph import Array
-from edgeq.ops import OPS
+from edgeq.ops import OPS, Lowering
 from edgeq.ops.activation import Activation
 
 _Options = TypeVar("_Options")
 
 # A flatbuffer table without fields: what an operator without options is read from, so that the schema's defaults hold.
 _EMPTY_TABLE = flatbuffers.table.Table(b"\x04\x00\x04\x00\x04\x00\x00\x00", 4)
+
+_FOLDING_BUDGET = 1 << 20
+"""Elements that may be computed at import. Shape arithmetic sits far below it, decoded weights far above."""
 
 _ACTIVATIONS = {
     0: Activation.NONE,
@@ -41,6 +45,7 @@ class Builder:
         self.constants: dict[str, Array] = {}
         self.origins: dict[str, Origin] = {}
         self._values: dict[int, str] = {}
+        self._folded_elements = 0
 
     def value(self, index: int) -> str:
         """The value of a tensor that is constant or was made by an earlier operator.
@@ -61,8 +66,6 @@ class Builder:
         if tensor.dtype is None:
             raise Refusal(f"tensor {tensor.name!r} is {tensor.type_name}; accepted: {', '.join(_accepted())}")
         shape = tensor.shape if shape is None else shape
-        if 0 in shape:
-            raise Refusal(f"tensor {tensor.name!r} has the empty shape {list(shape)}")
         if not _is_u8(tensor):
             return TensorType(shape, tensor.dtype, tensor.quant)
         assert tensor.quant is not None
@@ -88,9 +91,25 @@ class Builder:
             number += 1
         return f"{stem}_{number}"
 
+    def reserve(self, elements: int) -> bool:
+        """Take some of the budget for what is computed at import; whether there was enough of it."""
+        fits = self._folded_elements + elements <= _FOLDING_BUDGET
+        self._folded_elements += elements if fits else 0
+        return fits
+
     def graph(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
-        """What was built."""
-        return Graph(name, tuple(inputs), tuple(outputs), tuple(self.nodes), self.types, self.constants, self.origins)
+        """What was built, without the constants that only the converters read."""
+        read = {*outputs, *(v for node in self.nodes for v in node.inputs)}
+        unread = self.constants.keys() - read
+        return Graph(
+            name,
+            tuple(inputs),
+            tuple(outputs),
+            tuple(self.nodes),
+            {v: t for v, t in self.types.items() if v not in unread},
+            {v: a for v, a in self.constants.items() if v not in unread},
+            {v: o for v, o in self.origins.items() if v not in unread},
+        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,21 @@ class Converter:
     note: str = ""
 
 
+class _CheckedOptions:
+    """An options table whose every field is read under guard: its offsets may point anywhere."""
+
+    def __init__(self, options: Any, what: str) -> None:
+        self._options = options
+        self._what = what
+
+    def __getattr__(self, field: str) -> Callable[..., Any]:
+        def read(*arguments: Any) -> Any:
+            with reading(self._what):
+                return getattr(self._options, field)(*arguments)
+
+        return read
+
+
 class OpContext:
     """What a converter sees of one operator, and how it adds nodes."""
 
@@ -121,7 +155,7 @@ class OpContext:
         table = self.operator.options or _EMPTY_TABLE
         options: Any = cls()
         options.Init(table.Bytes, table.Pos)
-        return options  # type: ignore[no-any-return]
+        return cast("_Options", _CheckedOptions(options, f"{self._builder.file.where}: options of {self.source}"))
 
     def activation(self, code: int) -> Activation:
         """A fused activation; Refusal for those that no quantized kernel has (TANH, SIGN_BIT)."""
@@ -166,6 +200,10 @@ class OpContext:
         if value not in self._builder.constants:
             raise Refusal(f"{what} is computed at run time; it must be a constant of the model")
         return self._builder.constants[value]
+
+    def is_constant(self, position: int) -> bool:
+        """Whether an input is there and constant."""
+        return self.input(position) in self._builder.constants
 
     def integers(self, position: int, what: str) -> tuple[int, ...]:
         """A constant vector of int32 or int64 (shape, axes, paddings ...), flattened."""
@@ -219,30 +257,68 @@ class OpContext:
         tensor = self.output_tensor(output)
         self._require_new(tensor)
         type_ = self._builder.type_of(tensor, array.shape)
+        if array.dtype != type_.dtype.numpy:
+            raise Refusal(f"computes {array.dtype}, the file declares {type_.dtype.numpy}")
         name = self._builder.define(tensor, type_, f"t{tensor.index}")
-        self._builder.constants[name] = array.astype(type_.dtype.numpy)
+        self._builder.constants[name] = array
+
+    def reserve(self, elements: int) -> None:
+        """Refuse to compute so many elements at import that a broken file must be the reason."""
+        if not self._builder.reserve(elements):
+            raise Refusal(f"{elements} elements of constant arithmetic; accepted: {_FOLDING_BUDGET} in a whole model")
 
     def all_constant(self) -> bool:
         """Whether every input is a constant without quantization: shapes and indices, not activations."""
-        values = [v for v in self.inputs() if v]
-        return all(v in self._builder.constants and self._builder.types[v].quant is None for v in values)
+        return self._are_plain_constants(self.inputs())
+
+    def _are_plain_constants(self, values: Sequence[str]) -> bool:
+        """Whether all values that are there are constants without quantization."""
+        return all(v in self._builder.constants and self._builder.types[v].quant is None for v in values if v)
 
     def _infer(self, op: str, inputs: Sequence[str], attrs: Any) -> Shape:
         types = [self._builder.types[v] if v else None for v in inputs]
-        return OPS[op].infer(attrs, types)[0]
+        shape = OPS[op].infer(attrs, types)[0]
+        if 0 in shape:
+            raise Refusal(f"computes the empty shape {list(shape)}; accepted: dimensions of 1 and more")
+        return shape
 
     def _require_new(self, tensor: Tensor) -> None:
         if tensor.data is not None or tensor.index in self._builder._values:  # noqa: SLF001 - same module
             raise Refusal(f"writes tensor {tensor.index} {tensor.name!r}, which is defined already")
 
     def _add(self, op: str, inputs: Sequence[str], attrs: Any, output: str, type_: TensorType) -> None:
-        name = f"n{len(self._builder.nodes)}"
-        self._builder.add_node(Node(name, op, tuple(inputs), (output,), attrs, self.source), [type_])
+        if type_.bytes > LARGEST_TENSOR:
+            raise Refusal(f"makes a value of {type_.bytes} bytes; accepted: up to {LARGEST_TENSOR}")
+        node = Node(f"n{len(self._builder.nodes)}", op, tuple(inputs), (output,), attrs, self.source)
+        folded = self._evaluated(node, type_)
+        if folded is None:
+            self._builder.add_node(node, [type_])
+        else:
+            self._builder.types[output] = type_
+            self._builder.constants[output] = folded
+
+    def _evaluated(self, node: Node, type_: TensorType) -> Array | None:
+        """What a node makes of constants without quantization; None where it belongs into the graph."""
+        if not self._are_plain_constants(node.inputs):
+            return None
+        types = tuple(self._builder.types[v] if v else None for v in node.inputs)
+        constants = tuple(self._builder.constants.get(v) for v in node.inputs)
+        try:
+            params = OPS[node.op].lower(node.attrs, Lowering(types, (type_,), constants))
+        except Refusal:
+            return None  # refused together with all others, when the graph is lowered
+        if not self._builder.reserve(type_.size):
+            return None
+        (result,) = OPS[node.op].eval_int(params, [self._builder.constants[v] for v in operands(node)])
+        return result.astype(type_.dtype.numpy, copy=False).reshape(type_.shape)
 
 
 def source_of(file: TfliteFile, operator: Operator) -> str:
-    """How messages name an operator: `CONV_2D #3 "block1/conv"`."""
-    names = [file.tensors[i].name for i in operator.outputs if file.tensors[i].name]
+    """How messages name an operator: `CONV_2D #3 "block1/conv"`.
+
+    Where the converter joined the names of all layers it fused by semicolons, the first tells enough.
+    """
+    names = [file.tensors[i].name.split(";")[0] for i in operator.outputs if file.tensors[i].name]
     return f"{operator.name} #{operator.index}" + (f' "{names[0]}"' if names else "")
 
 

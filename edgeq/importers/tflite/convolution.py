@@ -4,7 +4,10 @@ import tflite
 
 from edgeq.errors import Refusal
 from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.ir import DType
 from edgeq.ops.conv2d import Conv2dAttrs, DepthwiseConv2dAttrs
+from edgeq.ops.pool import AvgPool2dAttrs, MaxPool2dAttrs
+from edgeq.ops.transpose_conv2d import TransposeConv2dAttrs
 from edgeq.ops.windows import Padding, Pair
 
 _SAME, _VALID = 0, 1
@@ -71,7 +74,46 @@ def _depthwise_conv2d(op: OpContext) -> None:
     op.emit("depthwise_conv2d", op.inputs(), DepthwiseConv2dAttrs(stride, dilation, padding, activation))
 
 
+def _transpose_conv(op: OpContext) -> None:
+    """Inputs: output shape, filter, input, bias."""
+    options = op.options(tflite.TransposeConvOptions)
+    stride = positive((options.StrideH(), options.StrideW()), "stride")
+    image_size(op, 2)
+    shape = op.integers(0, "the output shape")
+    expected = (op.type(2).shape[0], op.type(1).shape[:1])
+    if len(shape) != 4 or (shape[0], shape[3:]) != expected:
+        raise Refusal(f"output shape {list(shape)} does not fit input {op.type(2)} and filter {op.type(1)}")
+    size = positive((shape[1], shape[2]), "height and width of the output")
+    top, _, left, _ = paddings(options.Padding(), size, kernel_size(op), stride)
+    activation = op.activation(options.FusedActivationFunction())
+    inputs = [op.input(2), op.input(1), op.input(3)]
+    op.emit("transpose_conv2d", inputs, TransposeConv2dAttrs(size, stride, (top, left), activation))
+
+
+def _average_pool_2d(op: OpContext) -> None:
+    attrs = _pool(op)
+    halves_up = op.output_tensor().dtype is DType.U8
+    op.emit("avg_pool2d", [op.input(0)], AvgPool2dAttrs(**vars(attrs), halves_up=halves_up))
+
+
+def _max_pool_2d(op: OpContext) -> None:
+    op.emit("max_pool2d", [op.input(0)], _pool(op))
+
+
+def _pool(op: OpContext) -> MaxPool2dAttrs:
+    options = op.options(tflite.Pool2DOptions)
+    kernel = positive((options.FilterHeight(), options.FilterWidth()), "window")
+    stride = positive((options.StrideH(), options.StrideW()), "stride")
+    padding = paddings(options.Padding(), image_size(op), kernel, stride)
+    return MaxPool2dAttrs(kernel, stride, padding, op.activation(options.FusedActivationFunction()))
+
+
+_SAME_QUANT = "input and output share scale and zero point"
+
 CONVERTERS = {
+    "AVERAGE_POOL_2D": Converter(_average_pool_2d, ("avg_pool2d",), _SAME_QUANT),
     "CONV_2D": Converter(_conv2d, ("conv2d",)),
     "DEPTHWISE_CONV_2D": Converter(_depthwise_conv2d, ("depthwise_conv2d",)),
+    "MAX_POOL_2D": Converter(_max_pool_2d, ("max_pool2d",), _SAME_QUANT),
+    "TRANSPOSE_CONV": Converter(_transpose_conv, ("transpose_conv2d",), "the output shape is constant"),
 }

@@ -17,13 +17,16 @@ from edgeq.errors import EdgeqError
 from edgeq.ir import DType, Quant, Shape
 from edgeq.ir.graph import Array
 
-_LARGEST_TENSOR = 1 << 28
+LARGEST_TENSOR = 1 << 28
 """Bytes. Far above what any microcontroller addresses, far below what would exhaust the host."""
 
 _LARGEST_COUNT = 20_000
 """Of tensors or operators; the largest network for microcontrollers has a few hundred."""
 
 _MAX_RANK = 8
+
+_UNQUANTIZED = (None, DType.F32, DType.BOOL)
+"""Element types in which a scale says nothing."""
 
 _NAMES = {v: k for k, v in vars(tflite.BuiltinOperator).items() if not k.startswith("_")}
 _TYPE_NAMES = {v: k for k, v in vars(tflite.TensorType).items() if not k.startswith("_")}
@@ -91,12 +94,12 @@ def read_tflite(data: bytes, where: str) -> TfliteFile:
     Raises:
         EdgeqError: naming the part that is broken.
     """
-    with _reading(where, "the header"):
+    with reading(f"{where}: the header"):
         model = tflite.Model.GetRootAs(data, 0)
         subgraphs = model.SubgraphsLength()
     if subgraphs < 1:
         raise EdgeqError(f"{where}: no subgraph; a model has one at least")
-    with _reading(where, "the main subgraph"):
+    with reading(f"{where}: the main subgraph"):
         graph = model.Subgraphs(0)
         tensors = _count(where, "tensors", graph.TensorsLength(), len(data))
         operators = _count(where, "operators", graph.OperatorsLength(), len(data))
@@ -113,12 +116,12 @@ def read_tflite(data: bytes, where: str) -> TfliteFile:
 
 
 @contextmanager
-def _reading(where: str, what: str) -> Iterator[None]:
-    """Turn whatever the flatbuffer classes throw at broken offsets into one sentence."""
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever the flatbuffer classes throw at broken offsets into one sentence about `what`."""
     try:
         yield
     except (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError) as error:
-        raise EdgeqError(f"{where}: {what} cannot be read: an offset points outside the file ({error})") from error
+        raise EdgeqError(f"{what} cannot be read: an offset points outside the file ({error})") from error
 
 
 def _count(where: str, what: str, count: int, size: int) -> int:
@@ -139,11 +142,11 @@ class _Reader:
 
     def tensor(self, index: int) -> Tensor:
         what = f"tensor {index}"
-        with _reading(self.where, what):
+        with reading(f"{self.where}: {what}"):
             raw = self.graph.Tensors(index)
             name = (raw.Name() or b"").decode("utf-8", errors="replace")
             what = f'tensor {index} "{name}"' if name else what
-        with _reading(self.where, what):
+        with reading(f"{self.where}: {what}"):
             type_name = _TYPE_NAMES.get(raw.Type(), f"type {raw.Type()}")
             dtype = _DTYPES.get(type_name)
             shape = self._shape(what, raw, dtype)
@@ -166,16 +169,16 @@ class _Reader:
             raise EdgeqError(f"{self.where}: {what} has {raw.ShapeLength()} dimensions; accepted: up to {_MAX_RANK}")
         shape = tuple(int(d) for d in np.atleast_1d(raw.ShapeAsNumpy()))
         itemsize = dtype.bytes if dtype else 1
-        if any(d < 0 for d in shape) or math.prod(shape) * itemsize > _LARGEST_TENSOR:
+        if any(d < 0 for d in shape) or math.prod(shape) * itemsize > LARGEST_TENSOR:
             raise EdgeqError(
                 f"{self.where}: {what} has shape {list(shape)}; accepted: positive dimensions, "
-                f"up to {_LARGEST_TENSOR} bytes"
+                f"up to {LARGEST_TENSOR} bytes"
             )
         return shape
 
     def _quant(self, what: str, raw: Any, shape: Shape, dtype: DType | None) -> Quant | None:
         table = raw.Quantization()
-        if table is None or table.ScaleIsNone() or table.ScaleLength() == 0 or dtype is None or dtype.is_float:
+        if table is None or table.ScaleIsNone() or table.ScaleLength() == 0 or dtype in _UNQUANTIZED:
             return None
         scales = tuple(float(s) for s in np.atleast_1d(table.ScaleAsNumpy()))
         zeros = (0,) if table.ZeroPointIsNone() else tuple(int(z) for z in np.atleast_1d(table.ZeroPointAsNumpy()))
@@ -205,7 +208,8 @@ class _Reader:
             raise EdgeqError(f"{self.where}: {what} refers to buffer {index} of {self.buffers}")
         content = self._buffer(self.model.Buffers(index))
         if content is None or index == 0:
-            return None
+            # An empty list of axes or dimensions is a constant although it has no bytes.
+            return np.zeros(shape, dtype.numpy) if dtype and 0 in shape else None
         if dtype is None:
             return content
         expected = math.prod(shape) * dtype.bytes
@@ -229,7 +233,7 @@ class _Reader:
         return None
 
     def operator(self, index: int) -> Operator:
-        with _reading(self.where, f"operator {index}"):
+        with reading(f"{self.where}: operator {index}"):
             raw = self.graph.Operators(index)
             code_index = raw.OpcodeIndex()
             if not 0 <= code_index < self.codes:
@@ -253,7 +257,7 @@ class _Reader:
         self, what: str, length: Callable[[], int], values: Callable[[], Any], *, optional: bool
     ) -> tuple[int, ...]:
         """A vector of tensor indices, each within the tensors."""
-        with _reading(self.where, what):
+        with reading(f"{self.where}: {what}"):
             _count(self.where, what, length(), len(self.file))
             found = tuple(int(i) for i in np.atleast_1d(values())) if length() else ()
         lowest = -1 if optional else 0

@@ -1,0 +1,15 @@
+"""Kernels for borders of one value."""
+
+from edgeq.kernels.kernel import Kernel
+from edgeq.ops.pad import PadParams
+
+KERNELS = (
+    Kernel(
+        name="edgeq_pad_x8",
+        family="pad",
+        ops=("pad",),
+        params=PadParams,
+        inputs=("x8",),
+        outputs=("x8",),
+    ),
+)

@@ -1,0 +1,27 @@
+"""Kernels that change scale, zero point or element type."""
+
+from edgeq.kernels.kernel import Kernel
+from edgeq.ops.requantize import RequantizeParams
+
+
+def _kernel(before: str, after: str) -> Kernel:
+    """Elements are read and written one by one, so that equal sizes can share memory."""
+    return Kernel(
+        name=f"edgeq_requantize_{before}_{after}",
+        family="requantize",
+        ops=("requantize",),
+        params=RequantizeParams,
+        inputs=(before,),
+        outputs=(after,),
+        inplace=(0,),
+    )
+
+
+KERNELS = (
+    _kernel("s8", "s8"),
+    _kernel("s8", "u8"),
+    _kernel("u8", "s8"),
+    _kernel("s8", "s16"),
+    _kernel("s16", "s8"),
+    _kernel("s16", "s16"),
+)

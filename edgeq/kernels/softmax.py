@@ -1,0 +1,33 @@
+"""Kernels for softmax and its logarithm."""
+
+from edgeq.kernels.kernel import Kernel
+from edgeq.ops.softmax import LogSoftmaxParams, SoftmaxParams
+
+KERNELS = (
+    Kernel(
+        name="edgeq_log_softmax_s8",
+        family="softmax",
+        ops=("log_softmax",),
+        params=LogSoftmaxParams,
+        inputs=("s8",),
+        outputs=("s8",),
+        inplace=(0,),
+    ),
+    Kernel(
+        name="edgeq_softmax_s8",
+        family="softmax",
+        ops=("softmax",),
+        params=SoftmaxParams,
+        inputs=("s8",),
+        outputs=("s8",),
+        inplace=(0,),
+    ),
+    Kernel(
+        name="edgeq_softmax_s8_s16",
+        family="softmax",
+        ops=("softmax",),
+        params=SoftmaxParams,
+        inputs=("s8",),
+        outputs=("s16",),
+    ),
+)

@@ -1,0 +1,268 @@
+"""Arithmetic on two operands, element by element, either broadcast: `add`, `sub`, `mul`, `maximum`, `minimum`, `prelu`.
+
+Integer meaning, int8:
+
+* `add`, `sub` (TFLite `reference_integer_ops::AddFunc`, `reference_ops::SubElementwise`): each operand, its zero point
+  subtracted, is scaled to steps of twice the larger input scale / 2**20; the sum is scaled to the output.
+* `mul` (TFLite `reference_integer_ops::MulElementwise`): the product is scaled to the output.
+* `maximum`, `minimum` (TFLite `reference_ops::MaximumMinimumBroadcastSlow`): of the bytes; scales must be the same.
+* `prelu` (TFLite `reference_ops::BroadcastPrelu4DSlow`): an input of 0 and more is scaled to the output, a product of
+  one below 0 and its alpha is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from edgeq.errors import Refusal
+from edgeq.fixedpoint import Int64Array, multiply_by_quantized_multiplier, quantize_multiplier, requantize
+from edgeq.ir import DType, TensorType
+from edgeq.ops.activation import Activation, quantized_bounds
+from edgeq.ops.binary import BinaryAttrs, BinaryParams, binary_fields, infer_binary
+from edgeq.ops.op import I32, Array, Lowering, Op, require_dtype, require_per_tensor, require_same_quant
+
+_HEADROOM_BITS = 20
+"""Fraction bits that `add` and `sub` work with: 9 bits of difference to a zero point, the sum and the sign fit too."""
+
+
+@dataclass(frozen=True)
+class ArithmeticAttrs:
+    """Attributes of `add`, `sub` and `mul`."""
+
+    activation: Activation = Activation.NONE
+
+
+@dataclass(frozen=True)
+class AddParams(BinaryParams):
+    """Integers of `add` and `sub`."""
+
+    struct: ClassVar[str] = "add"
+
+    input1_offset: I32
+    input1_multiplier: I32
+    input1_shift: I32
+    input2_offset: I32
+    input2_multiplier: I32
+    input2_shift: I32
+    output_multiplier: I32
+    output_shift: I32
+    output_offset: I32
+    act_min: I32
+    act_max: I32
+
+
+@dataclass(frozen=True)
+class MulParams(BinaryParams):
+    """Integers of `mul`."""
+
+    struct: ClassVar[str] = "mul"
+
+    input1_offset: I32
+    input2_offset: I32
+    multiplier: I32
+    shift: I32
+    output_offset: I32
+    act_min: I32
+    act_max: I32
+
+
+@dataclass(frozen=True)
+class PreluParams(BinaryParams):
+    """Integers of `prelu`: one multiplier for inputs of 0 and more, one for products with alpha."""
+
+    struct: ClassVar[str] = "prelu"
+
+    input_offset: I32
+    alpha_offset: I32
+    positive_multiplier: I32
+    positive_shift: I32
+    negative_multiplier: I32
+    negative_shift: I32
+    output_offset: I32
+
+
+def _operands(lowering: Lowering) -> tuple[TensorType, TensorType, TensorType]:
+    """Types of both operands and of the output, int8 with one scale each."""
+    types = lowering.input(0), lowering.input(1), lowering.outputs[0]
+    for type_, what in zip(types, ("the first operand", "the second operand", "the output"), strict=True):
+        require_dtype(type_, DType.S8, what=what)
+        require_per_tensor(type_, what)
+    return types
+
+
+def _lower_add(attrs: ArithmeticAttrs, lowering: Lowering) -> AddParams:
+    a, b, output = _operands(lowering)
+    (m1, s1), (m2, s2), (m, s) = _common_scale(a, b, output)
+    low, high = quantized_bounds(attrs.activation, output)
+    return AddParams(
+        **binary_fields(a.shape, b.shape),
+        input1_offset=-a.zero_point,
+        input1_multiplier=m1,
+        input1_shift=s1,
+        input2_offset=-b.zero_point,
+        input2_multiplier=m2,
+        input2_shift=s2,
+        output_multiplier=m,
+        output_shift=s,
+        output_offset=output.zero_point,
+        act_min=low,
+        act_max=high,
+    )
+
+
+def _common_scale(a: TensorType, b: TensorType, output: TensorType) -> list[tuple[int, int]]:
+    """Multipliers from either operand to the common scale, and from there to the output.
+
+    Source: TFLite Micro `CalculateOpDataAdd`, `CalculateOpDataSub`, which abort where a multiplier is 1 or more.
+    """
+    common = 2 * max(a.scale, b.scale)
+    factors = a.scale / common, b.scale / common, common / ((1 << _HEADROOM_BITS) * output.scale)
+    pairs = [quantize_multiplier(f) for f in factors]
+    if any(shift > 0 for _, shift in pairs):
+        raise Refusal(
+            f"scales {a.scale} and {b.scale} to {output.scale}; accepted: an output scale above 2**-19 of theirs"
+        )
+    return pairs
+
+
+def _lower_mul(attrs: ArithmeticAttrs, lowering: Lowering) -> MulParams:
+    a, b, output = _operands(lowering)
+    multiplier, shift = quantize_multiplier(a.scale * b.scale / output.scale)
+    low, high = quantized_bounds(attrs.activation, output)
+    return MulParams(
+        **binary_fields(a.shape, b.shape),
+        input1_offset=-a.zero_point,
+        input2_offset=-b.zero_point,
+        multiplier=multiplier,
+        shift=shift,
+        output_offset=output.zero_point,
+        act_min=low,
+        act_max=high,
+    )
+
+
+def _lower_extremum(_: BinaryAttrs, lowering: Lowering) -> BinaryParams:
+    a, b, output = _operands(lowering)
+    require_same_quant(a, output, "the first operand and the output")
+    require_same_quant(b, output, "the second operand and the output")
+    return BinaryParams(**binary_fields(a.shape, b.shape))
+
+
+def _lower_prelu(_: BinaryAttrs, lowering: Lowering) -> PreluParams:
+    x, alpha, output = _operands(lowering)
+    positive = quantize_multiplier(x.scale / output.scale)
+    negative = quantize_multiplier(x.scale * alpha.scale / output.scale)
+    return PreluParams(
+        **binary_fields(x.shape, alpha.shape),
+        input_offset=-x.zero_point,
+        alpha_offset=-alpha.zero_point,
+        positive_multiplier=positive[0],
+        positive_shift=positive[1],
+        negative_multiplier=negative[0],
+        negative_shift=negative[1],
+        output_offset=output.zero_point,
+    )
+
+
+def _eval_add(params: AddParams, inputs: Sequence[Any], combine: Callable[..., Any]) -> tuple[Array, ...]:
+    a = _addend(inputs[0], params.input1_offset, params.input1_multiplier, params.input1_shift)
+    b = _addend(inputs[1], params.input2_offset, params.input2_multiplier, params.input2_shift)
+    total = combine(a, b)
+    out = requantize(
+        total, params.output_multiplier, params.output_shift, params.output_offset, params.act_min, params.act_max
+    )
+    return (out.astype(np.int8),)
+
+
+def _addend(x: Array, offset: int, multiplier: int, shift: int) -> Int64Array:
+    """An operand in the common scale."""
+    return multiply_by_quantized_multiplier((x.astype(np.int64) + offset) << _HEADROOM_BITS, multiplier, shift)
+
+
+def _eval_mul(params: MulParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    a = inputs[0].astype(np.int64) + params.input1_offset
+    b = inputs[1].astype(np.int64) + params.input2_offset
+    out = requantize(a * b, params.multiplier, params.shift, params.output_offset, params.act_min, params.act_max)
+    return (out.astype(np.int8),)
+
+
+def _eval_prelu(params: PreluParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    x = inputs[0].astype(np.int64) + params.input_offset
+    alpha = inputs[1].astype(np.int64) + params.alpha_offset
+    low, high = DType.S8.range
+    positive = requantize(x, params.positive_multiplier, params.positive_shift, params.output_offset, low, high)
+    negative = requantize(x * alpha, params.negative_multiplier, params.negative_shift, params.output_offset, low, high)
+    return (np.where(x >= 0, positive, negative).astype(np.int8),)
+
+
+def _arithmetic(function: Callable[..., Any]) -> Callable[[ArithmeticAttrs, Sequence[Any]], tuple[Array, ...]]:
+    """Float meaning of a NumPy function with a fused activation."""
+    return lambda attrs, inputs: (attrs.activation.apply(function(*inputs)).astype(np.float32),)
+
+
+def _function(function: Callable[..., Any]) -> Callable[[Any, Sequence[Any]], tuple[Array, ...]]:
+    """Meaning of a NumPy function, the same on reals and on integers."""
+    return lambda _, inputs: (function(*inputs),)
+
+
+def _prelu_float(_: BinaryAttrs, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    x, alpha = inputs
+    return (np.where(x >= 0, x, x * alpha),)
+
+
+ADD = Op(
+    name="add",
+    attrs=ArithmeticAttrs,
+    infer=infer_binary,
+    eval_float=_arithmetic(np.add),
+    lower=_lower_add,
+    eval_int=partial(_eval_add, combine=np.add),
+)
+
+SUB = Op(
+    name="sub",
+    attrs=ArithmeticAttrs,
+    infer=infer_binary,
+    eval_float=_arithmetic(np.subtract),
+    lower=_lower_add,
+    eval_int=partial(_eval_add, combine=np.subtract),
+)
+
+MUL = Op(
+    name="mul",
+    attrs=ArithmeticAttrs,
+    infer=infer_binary,
+    eval_float=_arithmetic(np.multiply),
+    lower=_lower_mul,
+    eval_int=_eval_mul,
+)
+
+MAXIMUM = Op(
+    name="maximum",
+    attrs=BinaryAttrs,
+    infer=infer_binary,
+    eval_float=_function(np.maximum),
+    lower=_lower_extremum,
+    eval_int=_function(np.maximum),
+)
+
+MINIMUM = Op(
+    name="minimum",
+    attrs=BinaryAttrs,
+    infer=infer_binary,
+    eval_float=_function(np.minimum),
+    lower=_lower_extremum,
+    eval_int=_function(np.minimum),
+)
+
+PRELU = Op(
+    name="prelu",
+    attrs=BinaryAttrs,
+    infer=infer_binary,
+    eval_float=_prelu_float,
+    lower=_lower_prelu,
+    eval_int=_eval_prelu,
+)

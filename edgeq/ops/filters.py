@@ -1,0 +1,88 @@
+"""What every op with constant int8 weights shares: scales per output channel, multipliers, biases, safe sums."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgeq.errors import Refusal
+from edgeq.fixedpoint import INT32_MAX, INT32_MIN, quantize_multiplier
+from edgeq.ir import DType, TensorType
+from edgeq.ops.op import Array, require_dtype
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def channel_scales(weights: TensorType, axis: int) -> tuple[float, ...]:
+    """The scale of every output channel, whose dimension is `axis`."""
+    require_dtype(weights, DType.S8, what="the filter")
+    quant = weights.quant
+    if quant is None:
+        raise Refusal("the filter is not quantized; it needs a scale")
+    if quant.axis is None:
+        return quant.scale * weights.shape[axis]
+    if quant.axis != axis:
+        raise Refusal(f"the filter is quantized along dimension {quant.axis}; accepted: {axis}")
+    return quant.scale
+
+
+def weight_offset(weights: TensorType) -> int:
+    """What is added to each weight: 0, but for the asymmetric per-tensor weights of old uint8 models."""
+    assert weights.quant is not None
+    if weights.quant.axis is None:
+        return -weights.zero_point
+    if any(weights.quant.zero_point):
+        raise Refusal("the filter has scales per channel and zero points other than 0; accepted: zero points of 0")
+    return 0
+
+
+def multipliers(
+    x: TensorType, scales: Sequence[float], output: TensorType, *, float32_product: bool = False
+) -> tuple[Array, Array]:
+    """Mantissas and shifts that bring sums of products to steps of the output.
+
+    Source: TFLite `PopulateConvolutionQuantizationParams` and `GetQuantizedConvolutionMultipler`
+    (kernels/kernel_util.cc), as they are compiled into TensorFlow Lite Micro: all in double.
+
+    Args:
+        x: one factor of the products.
+        scales: of the other factor, per output channel.
+        output: what the sums become.
+        float32_product: whether the product of the two scales is rounded to float32.
+    """
+    products = [x.scale * scale for scale in scales]
+    if float32_product:
+        products = [float(np.float32(min(p, _FLOAT32_MAX))) for p in products]
+    pairs = [quantize_multiplier(p / output.scale) for p in products]
+    return np.array([m for m, _ in pairs], np.int32), np.array([s for _, s in pairs], np.int8)
+
+
+def int32_bias(bias: Array) -> Array:
+    """A bias as the accumulators add it; Refusal where it is no int32."""
+    if bias.dtype not in (np.int32, np.int64):
+        raise Refusal(f"the bias is {bias.dtype}; accepted: int32, int64")
+    if bias.min() < INT32_MIN or bias.max() > INT32_MAX:
+        raise Refusal("the bias does not fit int32")
+    return bias.astype(np.int32)
+
+
+def largest_step(type_: TensorType) -> int:
+    """The largest magnitude of a value of this type with its zero point subtracted."""
+    low, high = type_.dtype.range
+    return max(type_.zero_point - low, high - type_.zero_point)
+
+
+def require_int32_sums(weights: Array, axes: tuple[int, ...], step: int) -> None:
+    """Refuse weights whose sums of products could leave int32, in whatever order they are added.
+
+    Args:
+        weights: zero point subtracted.
+        axes: dimensions that are summed over.
+        step: largest magnitude of what the weights are multiplied with.
+    """
+    require_int32(int(np.abs(weights).sum(axis=axes, dtype=np.int64).max()) * step)
+
+
+def require_int32(largest: int) -> None:
+    """Refuse accumulators that can grow to `largest`."""
+    if largest > INT32_MAX:
+        raise Refusal(f"sums can grow to {largest}; accepted: up to {INT32_MAX}, what int32 holds")

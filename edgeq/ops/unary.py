@@ -1,0 +1,242 @@
+"""Functions of one value: sigmoids, the relu family, `elu`, `gelu`, `hard_swish`, `exp`, `log`, `abs`, `neg`.
+
+Each has a meaning on reals and a function that fills its table (`edgeq.ops.lookup`) with what TensorFlow Lite Micro
+computes for int8, or LiteRT's reference kernels where TFLM has none.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from operator import truediv
+from typing import Any
+
+import numpy as np
+
+from edgeq import gemmlowp
+from edgeq.errors import Refusal
+from edgeq.fixedpoint import (
+    Int64Array,
+    multiply_by_quantized_multiplier,
+    quantize_multiplier,
+    requantize,
+    rounding_divide_by_pot,
+)
+from edgeq.ir import DType, Quant, TensorType
+from edgeq.ops.activation import Activation, quantized_bounds
+from edgeq.ops.lookup import Table, lookup_op, steps
+from edgeq.ops.op import Array, Op
+
+_INT8 = DType.S8.range
+_INT16 = DType.S16.range
+
+
+@dataclass(frozen=True)
+class LeakyReluAttrs:
+    """Slope below 0, a float32; it may be above 1 or negative."""
+
+    alpha: float
+
+
+@dataclass(frozen=True)
+class GeluAttrs:
+    """Whether the normal distribution is approximated with a tanh."""
+
+    approximate: bool = False
+
+
+def _clamp_table(activation: Activation, quotient: Callable[[float, float], float]) -> Table:
+    """Requantize to the output and clamp.
+
+    Source: TFLite Micro `CalculateReluOpData`, where the quotient of the scales is a double; LiteRT `ReluPrepare`,
+    where it is a float32, for what TFLM does not have. TFLM's RELU6 clamps in the input's scale and copies the bytes,
+    which is the same where output and input share scale and zero point, and wrong otherwise.
+    """
+
+    def table(_: Any, x: TensorType, output: TensorType) -> Array:
+        low, high = quantized_bounds(activation, output)
+        multiplier = _multiplier(quotient(x.scale, output.scale))
+        return requantize(steps(x), *multiplier, output.zero_point, low, high)
+
+    return table
+
+
+def _float32_quotient(a: float, b: float) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.float32(a) / np.float32(b))
+
+
+_LARGEST_RATIO = 2.0**22
+"""Of input to output scale: 255 steps of the input then still fit int32, and 1 saturates the output anyway."""
+
+
+def _multiplier(ratio: float) -> tuple[int, int]:
+    """What brings steps of the input to steps of the output, in fixed point."""
+    if not abs(ratio) <= _LARGEST_RATIO:
+        raise Refusal(f"an input step is {ratio:g} output steps; accepted: up to {_LARGEST_RATIO:g}")
+    return quantize_multiplier(ratio)
+
+
+def _leaky_relu_table(attrs: LeakyReluAttrs, x: TensorType, output: TensorType) -> Array:
+    """A multiplier on either side of 0.
+
+    Source: TFLite Micro `CalculateOpDataLeakyRelu`, TFLite `QuantizeLeakyRelu`.
+    """
+    below = _multiplier(x.scale * attrs.alpha / output.scale)
+    above = _multiplier(x.scale / output.scale)
+    negative = requantize(steps(x), *below, output.zero_point, *_INT8)
+    positive = requantize(steps(x), *above, output.zero_point, *_INT8)
+    return np.where(steps(x) >= 0, positive, negative)
+
+
+_RANGE_BITS = 4
+"""Integer bits of the argument of `logistic` and `tanh`: beyond 16 both have reached their limits."""
+
+
+def _sigmoid_table(
+    function: Callable[[Any, int], Int64Array],
+    fraction_bits: int,
+    zero_point: int,
+    _: Any,
+    x: TensorType,
+    out: TensorType,
+) -> Array:
+    """A function of gemmlowp on arguments in Q4, its result rounded to `fraction_bits`.
+
+    Source: TFLite `reference_integer_ops::Logistic` and `Tanh`; multiplier and radius: TFLite Micro
+    `CalculateArithmeticOpDataLogistic`, TFLite `CalculateInputRadius`.
+    """
+    wanted = Quant.per_tensor(2.0**-fraction_bits, zero_point)
+    if out.quant != wanted:
+        raise Refusal(f"output {out}; accepted: {wanted}")
+    factor = x.scale * 2.0 ** (31 - _RANGE_BITS)
+    _, shift = math.frexp(factor)
+    radius = math.floor(min((2**_RANGE_BITS - 1) * 2.0 ** (31 - _RANGE_BITS - shift), 256))
+    # The result outside the radius is not looked at; arguments are kept inside, so that nothing overflows.
+    inside = np.clip(steps(x), -radius, radius)
+    argument = multiply_by_quantized_multiplier(inside, *quantize_multiplier(factor))
+    result = rounding_divide_by_pot(function(argument, _RANGE_BITS), 31 - fraction_bits) + zero_point
+    return np.where(steps(x) <= -radius, _INT8[0], np.where(steps(x) >= radius, _INT8[1], result))
+
+
+def _hard_swish_table(_: Any, x: TensorType, output: TensorType) -> Array:
+    """`x * clamp(x + 3, 0, 6) / 6` in 16 bits: x / 3 in Q15, shifted to 0 .. 1, times x in steps of the output.
+
+    Source: TFLite Micro `HardSwishPrepare`, TFLite `reference_ops::HardSwish`.
+    """
+    fine, fine_scale = steps(x) * 128, x.scale / 128
+    out_multiplier, out_shift = _multiplier16(fine_scale / output.scale)
+    if out_shift > 0:
+        raise Refusal(f"scales {x.scale} to {output.scale}; accepted: an output scale above 1/128 of the input's")
+    in_output = _high_mul16(fine, out_multiplier)
+    third_multiplier, third_shift = _multiplier16(fine_scale / (3 / 32768))
+    # The last bit of a left shift comes after the product: before it, saturation would falsify what is below 1.
+    third = _saturate16(fine << max(third_shift - 1, 0))
+    third = _high_mul16(third, third_multiplier)
+    third = _saturate16(third << 1) if third_shift > 0 else rounding_divide_by_pot(third, -third_shift)
+    gate = (third + 32768) >> 1
+    product = gate * in_output
+    truncated = np.sign(product) * (np.abs(product) >> 15)
+    return rounding_divide_by_pot(truncated, -out_shift) + output.zero_point
+
+
+def _multiplier16(real: float) -> tuple[int, int]:
+    """A Q15 mantissa and a power of two. Source: TFLite `DownScaleInt32ToInt16Multiplier`."""
+    mantissa, shift = quantize_multiplier(real)
+    return min((mantissa + (1 << 15)) >> 16, _INT16[1]), shift
+
+
+def _high_mul16(a: Int64Array, b: int) -> Int64Array:
+    """`a * b * 2 / 2**16`, rounded to nearest. Source: gemmlowp `SaturatingRoundingDoublingHighMul` of int16."""
+    product = a * b
+    nudged = product + np.where(product >= 0, 1 << 14, 1 - (1 << 14))
+    return np.where(nudged >= 0, nudged >> 15, -(-nudged >> 15))
+
+
+def _saturate16(x: Int64Array) -> Int64Array:
+    return np.clip(x, *_INT16)
+
+
+def _sign_table(function: Callable[[Array], Array], _: Any, x: TensorType, output: TensorType) -> Array:
+    """A function of steps that keeps magnitudes, requantized. Source: TFLite Micro `AbsEvalQuantized`."""
+    multiplier = _multiplier(x.scale / output.scale)
+    return requantize(function(steps(x)), *multiplier, output.zero_point, *_INT8)
+
+
+def _float_table(real: Callable[[Any, Array], Array]) -> Table:
+    """A function in float32, rounded to the output's steps.
+
+    Source: TFLite Micro `PopulateLookupTable` (elu.cc), TFLite `LUTPopulate`. Functions are evaluated in double and
+    rounded to float32, which is what a good C library returns.
+    """
+
+    def table(attrs: Any, x: TensorType, output: TensorType) -> Array:
+        with np.errstate(all="ignore"):
+            inverse = np.float32(1) / np.float32(output.scale)
+            values = np.float32(x.scale) * steps(x).astype(np.float32)
+            scaled = np.asarray(real(attrs, values), np.float32) * inverse
+        if not (np.isfinite(inverse) and np.isfinite(values).all()):
+            raise Refusal(f"scales {x.scale} to {output.scale}; accepted: reals and a reciprocal that are float32")
+        rounded = np.copysign(np.floor(np.abs(scaled.astype(np.float64)) + 0.5), scaled)
+        return np.asarray(np.clip(rounded + output.zero_point, *_INT8))
+
+    return table
+
+
+def _double(function: Callable[[Array], Array]) -> Callable[[Any, Array], Array]:
+    """A function of reals, evaluated in double, rounded to float32; infinite or NaN where it has no value."""
+
+    def real(_: Any, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(x.astype(np.float64)), np.float32)
+
+    return real
+
+
+def _elu(_: Any, x: Array) -> Array:
+    return np.where(x < 0, np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32) - np.float32(1), x)
+
+
+def _log(x: Array) -> Array:
+    """Below 0 as at 0. Source: LiteRT `LogLUTPrepare`, which gives both the lowest output."""
+    return np.asarray(np.log(np.maximum(x, 0)))
+
+
+def _gelu(attrs: GeluAttrs, x: Array) -> Array:
+    """Source: TFLite `reference_ops::GeluTransform` and `GeluTransformApproximate`."""
+    x = x.astype(np.float32)
+    if attrs.approximate:
+        inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x * x * x)
+        gate = np.float32(1) + np.tanh(inner.astype(np.float64)).astype(np.float32)
+        return np.asarray(np.float32(0.5) * x * gate, np.float32)
+    arguments = (x * np.float32(-math.sqrt(0.5))).reshape(-1)
+    tail = np.array([math.erfc(a) for a in arguments.tolist()], np.float32).reshape(x.shape)
+    return np.asarray(np.float32(0.5) * x * tail, np.float32)
+
+
+def _clamp_op(activation: Activation, quotient: Callable[[float, float], float]) -> Op:
+    return lookup_op(activation.value, lambda _, x: activation.apply(x), _clamp_table(activation, quotient))
+
+
+UNARY = (
+    lookup_op("logistic", _double(lambda x: 1 / (1 + np.exp(-x))), partial(_sigmoid_table, gemmlowp.logistic, 8, -128)),
+    lookup_op("tanh", _double(np.tanh), partial(_sigmoid_table, gemmlowp.tanh, 7, 0)),
+    _clamp_op(Activation.RELU, truediv),
+    _clamp_op(Activation.RELU6, _float32_quotient),
+    _clamp_op(Activation.RELU_N1_TO_1, _float32_quotient),
+    _clamp_op(Activation.RELU_0_TO_1, _float32_quotient),
+    lookup_op(
+        "leaky_relu",
+        lambda attrs, x: np.where(x >= 0, x, x * np.float32(attrs.alpha)),
+        _leaky_relu_table,
+        LeakyReluAttrs,
+    ),
+    lookup_op("hard_swish", lambda _, x: x * np.clip(x + 3, 0, 6) / 6, _hard_swish_table),
+    lookup_op("elu", _elu, _float_table(_elu)),
+    lookup_op("gelu", _gelu, _float_table(_gelu), GeluAttrs),
+    lookup_op("exp", _double(np.exp), _float_table(_double(np.exp))),
+    lookup_op("log", _double(_log), _float_table(_double(_log))),
+    lookup_op("abs", lambda _, x: np.abs(x), partial(_sign_table, np.abs)),
+    lookup_op("neg", lambda _, x: -x, partial(_sign_table, np.negative)),
+)
+"""The records, one per function."""

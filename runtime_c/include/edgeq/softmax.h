@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEQ_SOFTMAX_H
+#define EDGEQ_SOFTMAX_H
+
+#include <stdint.h>
+
+/* `exponentials` has `differences` entries: exp(-d) in Q0 for each difference d to the largest element of a
+ * row. Larger differences add nothing to the row's sum and give the smallest output. A quotient in Q0 has
+ * output_shift bits more than an output. */
+struct edgeq_softmax_params {
+    int32_t rows;
+    int32_t depth;
+    int32_t output_shift;
+    int32_t differences;
+    const int32_t *exponentials;
+};
+
+/* Likewise; `multiplier` and `shift` bring a difference to Q5. */
+struct edgeq_log_softmax_params {
+    int32_t rows;
+    int32_t depth;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t differences;
+    const int32_t *exponentials;
+};
+
+void edgeq_softmax_s8(const struct edgeq_softmax_params *params, const int8_t *input, int8_t *output);
+void edgeq_softmax_s8_s16(const struct edgeq_softmax_params *params, const int8_t *input, int16_t *output);
+void edgeq_log_softmax_s8(const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEQ_TRANSPOSE_CONV2D_H
+#define EDGEQ_TRANSPOSE_CONV2D_H
+
+#include <stdint.h>
+
+/* Tensors are batch, row, column, channel. Weights are out_c, kernel_h, kernel_w, in_c. Tap (ky, kx) of input
+ * position (y, x) adds to output position (y * stride_h + ky - pad_top, x * stride_w + kx - pad_left).
+ * `bias`, `multiplier` and `shift` have out_c entries. */
+struct edgeq_transpose_conv2d_params {
+    int32_t batches;
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t out_c;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t input_offset;
+    int32_t weight_offset;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    const int8_t *weights;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+};
+
+void edgeq_transpose_conv2d_s8(const struct edgeq_transpose_conv2d_params *params, const int8_t *input,
+                               int8_t *output);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edgeq/pool.h"
+
+#include <string.h>
+
+#include "pool/span.h"
+
+/* One window, all channels: `output` becomes the largest values between act_min and act_max. */
+static void largest(const struct edgeq_pool_params *p, const int8_t *input, int8_t *output,
+                    struct edgeq_pool_span rows, struct edgeq_pool_span cols)
+{
+    memset(output, (uint8_t)p->act_min, (size_t)p->channels);
+    for (int32_t y = rows.begin; y < rows.end; y++) {
+        const int8_t *in = input + (y * p->in_w + cols.begin) * p->channels;
+        for (int32_t x = cols.begin; x < cols.end; x++, in += p->channels) {
+            for (int32_t c = 0; c < p->channels; c++) {
+                output[c] = in[c] > output[c] ? in[c] : output[c];
+            }
+        }
+    }
+    for (int32_t c = 0; c < p->channels; c++) {
+        output[c] = output[c] > p->act_max ? (int8_t)p->act_max : output[c];
+    }
+}
+
+void edgeq_max_pool2d_s8(const struct edgeq_pool_params *params, const int8_t *input, int8_t *output)
+{
+    const struct edgeq_pool_params *p = params;
+    for (int32_t b = 0; b < p->batches; b++, input += p->in_h * p->in_w * p->channels) {
+        for (int32_t y = 0; y < p->out_h; y++) {
+            struct edgeq_pool_span rows =
+                edgeq_pool_span_of(y * p->stride_h - p->pad_top, p->in_h, p->kernel_h);
+            for (int32_t x = 0; x < p->out_w; x++, output += p->channels) {
+                struct edgeq_pool_span cols =
+                    edgeq_pool_span_of(x * p->stride_w - p->pad_left, p->in_w, p->kernel_w);
+                largest(p, input, output, rows, cols);
+            }
+        }
+    }
+}

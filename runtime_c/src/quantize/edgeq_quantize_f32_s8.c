@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edgeq/quantize.h"
+
+/* Rounds half away from zero; x must fit an int32_t. */
+static int32_t round_half_away(float x)
+{
+    int32_t whole = (int32_t)x;
+    float part = x - (float)whole;
+    return whole + (part >= 0.5f) - (part <= -0.5f);
+}
+
+void edgeq_quantize_f32_s8(const struct edgeq_quantize_params *params, const float *input, int8_t *output)
+{
+    const struct edgeq_quantize_params p = *params;
+    /* Clamped before the conversion, which is undefined out of range. The bounds are integers, so that
+     * rounding afterwards stays within them. A NaN fails the comparison and becomes the lowest value. */
+    float first = (float)(p.out_min - p.zero_point);
+    float last = (float)(p.out_max - p.zero_point);
+    for (int32_t i = 0; i < p.count; i++) {
+        float steps = input[i] / p.scale;
+        steps = steps > first ? steps : first;
+        steps = steps < last ? steps : last;
+        output[i] = (int8_t)(round_half_away(steps) + p.zero_point);
+    }
+}

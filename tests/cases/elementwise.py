@@ -1,0 +1,93 @@
+"""Arithmetic of two operands: every broadcast of either side, constants, an operand with itself, fused activations."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from tflite_writer import TfliteWriter
+
+from cases.case import Case, random_s8, scales, seeds, zero_points
+
+Shape = tuple[int, ...]
+
+_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "MAXIMUM": "MaximumMinimumOptions"}
+_OPTIONS |= {"MINIMUM": "MaximumMinimumOptions"}
+
+# The highest rank that TFLM broadcasts, and the same for LiteRT.
+_TFLM_RANK = {"ADD": 6, "SUB": 6, "MUL": 4, "MAXIMUM": 5, "MINIMUM": 5, "PRELU": 4}
+_LITERT_RANK = {"ADD": 6, "SUB": 6, "MUL": 6, "MAXIMUM": 5, "MINIMUM": 5, "PRELU": 4}
+
+
+@st.composite
+def _shapes(draw: st.DrawFn, highest_rank: int) -> tuple[Shape, Shape, Shape]:
+    """Two operands and what they are broadcast to; either may lack leading dimensions."""
+    sizes = draw(st.lists(st.integers(1, 4), max_size=highest_rank))
+    owners = [draw(st.sampled_from(["both", "both", "first", "second"])) for _ in sizes]
+    first = [1 if owner == "second" else n for n, owner in zip(sizes, owners, strict=True)]
+    second = [1 if owner == "first" else n for n, owner in zip(sizes, owners, strict=True)]
+    return _shortened(draw, first), _shortened(draw, second), tuple(sizes)
+
+
+def _shortened(draw: st.DrawFn, shape: list[int]) -> Shape:
+    """The shape without some of its leading ones."""
+    ones = next((i for i, n in enumerate(shape) if n != 1), len(shape))
+    return tuple(shape[draw(st.integers(0, ones)) :])
+
+
+def _add_scale(a: float, b: float) -> float:
+    return float(np.hypot(a, b))
+
+
+def _mul_scale(a: float, b: float) -> float:
+    return a * b * 74
+
+
+def _prelu_scale(a: float, b: float) -> float:
+    return max(a, a * b * 74) * 0.7
+
+
+@st.composite
+def _binary(draw: st.DrawFn, name: str, output_scale: Callable[[float, float], float] | None) -> Case:
+    rng = np.random.default_rng(draw(seeds))
+    shape_a, shape_b, shape = draw(_shapes(6))
+    kind = draw(st.sampled_from(["two inputs", "two inputs", "first constant", "second constant", "same"]))
+    if kind == "same":
+        shape_a = shape_b = shape
+    quant_a = {"scale": draw(scales), "zero_point": draw(zero_points)}
+    quant_b = quant_out = quant_a
+    if output_scale is not None:
+        quant_b = quant_a if kind == "same" else {"scale": draw(scales), "zero_point": draw(zero_points)}
+        typical = output_scale(quant_a["scale"], quant_b["scale"])
+        quant_out = {"scale": typical * draw(st.floats(0.25, 4)), "zero_point": draw(zero_points)}
+    values_a, values_b = random_s8(rng, shape_a), random_s8(rng, shape_b)
+    m = TfliteWriter()
+    a = m.constant(values_a, **quant_a) if kind == "first constant" else m.tensor(shape_a, **quant_a)
+    b = a
+    if kind != "same":
+        b = m.constant(values_b, **quant_b) if kind == "second constant" else m.tensor(shape_b, **quant_b)
+    y = m.tensor(shape, **quant_out)
+    fused: dict[str, Any] = {}
+    if name in ("ADD", "SUB", "MUL"):
+        fused = {"fusedActivationFunction": draw(st.integers(0, 3))}
+    m.operator(name, [a, b], [y], _OPTIONS.get(name), **fused)
+    inputs = {a: values_a, b: values_a if kind == "same" else values_b}
+    dynamic = [i for i in inputs if m.tensors[i].buffer == 0]
+    return Case(m.build(dynamic, [y]), tuple(inputs[i] for i in dynamic), _oracle(name, shape_a, shape_b))
+
+
+def _oracle(name: str, a: Shape, b: Shape) -> str:
+    rank = max(len(a), len(b)) if a != b else 0
+    if rank <= _TFLM_RANK[name]:
+        return "tflm"
+    return "litert" if rank <= _LITERT_RANK[name] else ""
+
+
+CASES = {
+    "ADD": _binary("ADD", _add_scale),
+    "SUB": _binary("SUB", _add_scale),
+    "MUL": _binary("MUL", _mul_scale),
+    "MAXIMUM": _binary("MAXIMUM", None),
+    "MINIMUM": _binary("MINIMUM", None),
+    "PRELU": _binary("PRELU", _prelu_scale),
+}
