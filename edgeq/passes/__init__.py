@@ -9,6 +9,15 @@ from dataclasses import dataclass
 from edgeq.ir import Graph
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
+from edgeq.passes.dead_channels import remove_dead_channels
+from edgeq.passes.drop_no_ops import drop_no_ops
+from edgeq.passes.fold_constants import fold_constants
+from edgeq.passes.fold_padding import fold_padding
+from edgeq.passes.fuse_activations import fuse_activations
+from edgeq.passes.integer_ports import integer_ports
+from edgeq.passes.merge_moves import merge_moves
+from edgeq.passes.merge_requantizes import merge_requantizes
+from edgeq.passes.remove_dead_nodes import remove_dead_nodes
 
 
 @dataclass(frozen=True)
@@ -32,12 +41,37 @@ class Done:
     changes: tuple[str, ...]
 
 
-PIPELINE: tuple[Pass, ...] = ()
+INTEGER_PORTS = Pass("make float ports integer", integer_ports)
+DEAD_CHANNELS = Pass("remove dead channels", remove_dead_channels)
+
+PIPELINE: tuple[Pass, ...] = (
+    Pass("fold constants", fold_constants),
+    Pass("remove dead nodes", remove_dead_nodes),
+    INTEGER_PORTS,
+    Pass("merge moves", merge_moves),
+    Pass("merge requantizes", merge_requantizes),
+    Pass("drop no-ops", drop_no_ops),
+    Pass("fold padding", fold_padding),
+    Pass("fuse activations", fuse_activations),
+    DEAD_CHANNELS,
+)
+"""In this order; each leaves behind what those after it expect."""
+
+
+def pipeline(*, float_ports: bool = False, dead_channels: bool = True) -> tuple[Pass, ...]:
+    """The passes to run.
+
+    Args:
+        float_ports: leave float inputs and outputs as they are.
+        dead_channels: remove channels that need not be computed.
+    """
+    left_out = [INTEGER_PORTS] * float_ports + [DEAD_CHANNELS] * (not dead_channels)
+    return tuple(step for step in PIPELINE if step not in left_out)
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass] = PIPELINE) -> tuple[Graph, tuple[Done, ...]]:
     """Run passes in order; the graph is verified after each."""
-    done = []
+    done: list[Done] = []
     for step in passes:
         graph, changes = step.run(graph)
         try:
