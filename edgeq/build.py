@@ -1,4 +1,4 @@
-"""Runs C compilers. The only module that starts processes."""
+"""Runs C compilers. The only module that starts processes, but for `edgeq.oracles`."""
 
 import os
 import shutil

@@ -43,30 +43,17 @@ class HostModel:
 
     def __init__(self, program: Program, files: Mapping[str, str], *, flags: Sequence[str] = ()) -> None:
         self._program = program
-        name = program.name
-        names = {"name": name, "NAME": name.upper()}
         self._ffi = cffi.FFI()
-        self._ffi.cdef(_DECLARATIONS.format(**names))
-        with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
-            root = Path(folder)
-            for path, content in {
-                **files,
-                "hook.h": _HOOK_HEADER.format(**names),
-                "hook.c": _HOOK_SOURCE.format(**names),
-            }.items():
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).write_text(content, encoding="utf-8")
-            library = shared_library(
-                [*sorted(root.rglob("*.c"))],
-                root / "model.so",
-                include=[root, root / "kernels"],
-                flags=["-include", str(root / "hook.h"), *flags],
-            )
-            self._library = self._ffi.dlopen(str(library))
+        self._ffi.cdef(_DECLARATIONS.format(name=program.name))
+        try:
+            with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
+                self._library = self._ffi.dlopen(str(_build(program.name, files, Path(folder), flags)))
+        except OSError as error:
+            raise EdgeqError(f"{program.name}: cannot be compiled for this machine: {error}") from error
         self._arena = np.zeros(program.plan.size + 16, np.uint8)
         base = -self._arena.ctypes.data % 16
         self._arena = self._arena[base : base + program.plan.size]
-        self._context = self._ffi.new(f"struct {name}_context *")
+        self._context = self._ffi.new(f"struct {program.name}_context *")
         self._check(self._function("init")(self._context, self._ffi.from_buffer(self._arena), program.plan.size))
 
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
@@ -116,3 +103,18 @@ class HostModel:
     def _check(self, status: int) -> None:
         if status:
             raise EdgeqError(f"{self._program.name}: the generated code returned status {status}")
+
+
+def _build(name: str, files: Mapping[str, str], root: Path, flags: Sequence[str]) -> Path:
+    """The generated files and the hook in one shared library."""
+    names = {"name": name, "NAME": name.upper()}
+    hook = {"hook/hook.h": _HOOK_HEADER.format(**names), "hook/hook.c": _HOOK_SOURCE.format(**names)}
+    for path, content in {**files, **hook}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content, encoding="utf-8")
+    return shared_library(
+        sorted(root.rglob("*.c")),
+        root / "model.so",
+        include=[root, root / "kernels"],
+        flags=["-include", str(root / "hook/hook.h"), *flags],
+    )

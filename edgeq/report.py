@@ -1,0 +1,242 @@
+"""What was compiled and what it costs, as records: report.json, and the page that `edgeq compile` prints.
+
+The same input gives the same report: no date, no path, no machine. docs/report.schema.json describes the file.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgeq.fixedpoint import quantize_multiplier
+from edgeq.ir import TensorType
+from edgeq.output import MANIFEST, TOOL
+from edgeq.passes import Done
+from edgeq.program import ArenaRef, ConstantRef, Layer, Port, Program
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ToolInfo:
+    """Who made the files."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model file: name without its folder, format, content."""
+
+    file: str
+    format: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class QuantInfo:
+    """`real = (q - zero_point) * scale`, and `scale = multiplier * 2^(shift - 31)`."""
+
+    scale: float
+    zero_point: int
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class PortInfo:
+    """An input or output: `symbol` is its C accessor without the network's name, `tensor` its name in the file."""
+
+    symbol: str
+    tensor: str
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+    offset: int
+    quant: QuantInfo | None
+
+
+@dataclass(frozen=True)
+class ValueInfo:
+    """A value in the arena; `tensor` is the index of the tensor of the file that it equals, if any."""
+
+    name: str
+    tensor: int | None
+    type: str
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer.
+
+    Attributes:
+        index: what the AFTER_LAYER macro of the generated code gets.
+        op: of edgeq's IR.
+        source: the operator of the file.
+        kernel: the C kernel; None for a view.
+        placement: "own" memory, "in place" of an input, or a "view" of its inputs, which takes no time.
+        macs: multiply-accumulates.
+        weight_bytes: constants in flash, counted at the first layer that uses them.
+        scratch_bytes: memory that only this layer uses.
+        outputs: what it makes.
+    """
+
+    index: int
+    op: str
+    source: str
+    kernel: str | None
+    placement: str
+    macs: int
+    weight_bytes: int
+    scratch_bytes: int
+    outputs: tuple[ValueInfo, ...]
+
+
+@dataclass(frozen=True)
+class BlockInfo:
+    """A stretch of the arena that is in use at the peak; no values: scratch memory."""
+
+    offset: int
+    bytes: int
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MemoryInfo:
+    """The arena. `lower_bound_bytes`, the sum of what is live at `peak_layer`, is what no plan can undercut."""
+
+    arena_bytes: int
+    lower_bound_bytes: int
+    peak_layer: int
+    live_at_peak: tuple[BlockInfo, ...]
+
+
+@dataclass(frozen=True)
+class PassInfo:
+    """What a pass changed, a sentence per change."""
+
+    name: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything about one compilation."""
+
+    schema_version: int
+    tool: ToolInfo
+    name: str
+    model: ModelInfo
+    options: Mapping[str, Any]
+    inputs: tuple[PortInfo, ...]
+    outputs: tuple[PortInfo, ...]
+    macs: int
+    weight_bytes: int
+    memory: MemoryInfo
+    layers: tuple[LayerInfo, ...]
+    kernels: tuple[str, ...]
+    passes: tuple[PassInfo, ...]
+    files: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The text of report.json."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def build_report(
+    program: Program,
+    model: ModelInfo,
+    done: Sequence[Done],
+    *,
+    options: Mapping[str, Any],
+    version: str,
+    files: Sequence[str],
+) -> Report:
+    """Collect what is known of a compiled program.
+
+    Args:
+        program: what the files were printed from.
+        model: the file it came from.
+        done: what the passes did.
+        options: as chosen, by name.
+        version: of edgeq.
+        files: the paths of all other files in the output folder.
+    """
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=ToolInfo(TOOL, version),
+        name=program.name,
+        model=model,
+        options=options,
+        inputs=tuple(_port(p, f"in_{i}") for i, p in enumerate(program.inputs, 1)),
+        outputs=tuple(_port(p, f"out_{i}") for i, p in enumerate(program.outputs, 1)),
+        macs=program.macs,
+        weight_bytes=program.weight_bytes,
+        memory=_memory(program),
+        layers=_layers(program),
+        kernels=tuple(k.name for k in program.kernels),
+        passes=tuple(PassInfo(d.name, d.changes) for d in done),
+        files=tuple(sorted([*files, MANIFEST])),
+    )
+
+
+def _port(port: Port, symbol: str) -> PortInfo:
+    type_ = port.type
+    return PortInfo(symbol, port.name, type_.dtype.value, type_.shape, type_.bytes, port.offset, _quant(type_))
+
+
+def _quant(type_: TensorType) -> QuantInfo | None:
+    if type_.quant is None:
+        return None
+    return QuantInfo(type_.scale, type_.zero_point, *quantize_multiplier(type_.scale))
+
+
+def _memory(program: Program) -> MemoryInfo:
+    plan = program.plan
+    live = tuple(BlockInfo(b.offset, b.size, b.values) for b in plan.live_at_peak)
+    return MemoryInfo(plan.size, plan.lower_bound, plan.peak, live)
+
+
+def _layers(program: Program) -> tuple[LayerInfo, ...]:
+    counted: set[str] = set()
+    layers = []
+    for layer in program.layers:
+        new = _constants(layer) - counted
+        counted |= new
+        layers.append(
+            LayerInfo(
+                index=layer.index,
+                op=layer.node.op,
+                source=layer.node.source,
+                kernel=layer.kernel.name if layer.kernel else None,
+                placement=_placement(program, layer),
+                macs=layer.macs,
+                weight_bytes=sum(program.constants[s].nbytes for s in new),
+                scratch_bytes=layer.kernel.scratch(layer.params) if layer.kernel and layer.kernel.scratch else 0,
+                outputs=tuple(_value(program, o) for o in layer.outputs),
+            )
+        )
+    return tuple(layers)
+
+
+def _constants(layer: Layer) -> set[str]:
+    return {*layer.symbols.values(), *(i.symbol for i in layer.inputs if isinstance(i, ConstantRef))}
+
+
+def _placement(program: Program, layer: Layer) -> str:
+    if layer.kernel is None:
+        return "view"
+    output = layer.outputs[0]
+    block = next(b for b in program.plan.blocks if output.value in b.values)
+    inputs = [i for i in layer.inputs if isinstance(i, ArenaRef)]
+    return "in place" if any(i.value in block.values and i.offset == output.offset for i in inputs) else "own"
+
+
+def _value(program: Program, ref: ArenaRef) -> ValueInfo:
+    type_ = program.graph.types[ref.value]
+    origin = program.graph.origins.get(ref.value)
+    return ValueInfo(ref.value, origin.index if origin else None, str(type_), ref.offset, type_.bytes)
