@@ -1,6 +1,6 @@
 """Where the time of `edgeq compile` goes: seconds per stage, best of five.
 
-    python benchmarks/compile_time.py MODEL [MODEL ...]
+python benchmarks/compile_time.py MODEL [MODEL ...]
 """
 
 import sys

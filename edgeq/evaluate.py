@@ -67,9 +67,7 @@ def evaluate_float(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
         arguments = [values[v] if v else None for v in node.inputs]
         results = OPS[node.op].eval_float(node.attrs, arguments)
         shapes = [t.shape for t in graph.output_types(node)]
-        values.update(
-            (name, r.reshape(shape)) for name, r, shape in zip(node.outputs, results, shapes, strict=True)
-        )
+        values.update((name, r.reshape(shape)) for name, r, shape in zip(node.outputs, results, shapes, strict=True))
     return values
 
 

@@ -65,7 +65,7 @@ def rounding_divide_by_pot(x: Any, exponent: Any) -> Int64Array:
     mask = (np.int64(1) << exponent) - 1
     remainder = x & mask
     threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + (remainder > threshold)
+    return np.asarray((x >> exponent) + (remainder > threshold))
 
 
 def multiply_by_quantized_multiplier(x: Any, multiplier: Any, shift: Any) -> Int64Array:

@@ -1,4 +1,4 @@
-"""A model that is ready to be printed as C: kernels chosen, integers computed, memory planned; nothing left to decide."""
+"""A model ready to be printed as C: kernels chosen, integers computed, memory planned; nothing left to decide."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgeq.errors import EdgeqError
 from edgeq.importers import import_model
+from edgeq.passes import run_passes
 from edgeq.program import build_program
 
 SECONDS = 1.0
@@ -81,7 +82,8 @@ def try_mutant(data: bytes) -> str | None:
     """What was wrong with the way this file ended; None if it compiled or was refused in a sentence."""
     start = time.process_time()
     try:
-        build_program(import_model(data, "mutant.tflite"), "net")
+        graph, _ = run_passes(import_model(data, "mutant.tflite"))
+        build_program(graph, "net")
     except EdgeqError as error:
         if not str(error).strip():
             return "an error without a message"

@@ -41,6 +41,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pages whatever terminal the tests were started from."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+
 def _edgeq(*arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments)
 
@@ -272,7 +278,7 @@ def wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_verify_shows_differences_and_fails(wrong: str) -> None:
     result = _edgeq("verify", wrong, "--layers", "--samples", "10")
     assert result.exit_code == 1
-    assert "first bad layer: 1 conv2d, CONV_2D #1" in result.stdout
+    assert "first bad layer: 1 conv2d, CONV_2D #1" in " ".join(result.stdout.split())
     result = _edgeq("verify", wrong, "--tolerance", "1", "--samples", "10")
     assert result.exit_code == 0
     assert "within the tolerance of 1: " in result.stdout
@@ -321,7 +327,8 @@ def test_names_in_a_model_cannot_drive_the_terminal(folder: Path) -> None:
         page = _ok(command, "evil.tflite", *further)
         assert "\x1b" not in page
         assert "\x07" not in page
-        assert "[2J?[b]" in page
+        assert "[2J" in page
+        assert "[b]" in page
 
 
 def test_ops_lists_every_operator() -> None:

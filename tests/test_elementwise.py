@@ -120,7 +120,7 @@ _PER_CHANNEL = {"scale": [0.5, 0.25], "zero_point": 0, "axis": 0}
         (_model("MUL", [(2,)] * 3, [{}] * 3, np.int32), "the first operand is s32; accepted: s8"),
         (_model("PRELU", [(2,)] * 3, [{}] * 3, np.float32), "the first operand is f32; accepted: s8"),
         (_model("ADD", [(2,)] * 3, [_Q, {}, _Q]), "the second operand s8[2] is not quantized"),
-        (_model("ADD", [(2,)] * 3, [_Q, _PER_CHANNEL, _Q]), "the second operand is quantized per channel"),
+        (_model("ADD", [(2,)] * 3, [_Q, _PER_CHANNEL, _Q]), "accepted: one scale and zero point for a port"),
         (_model("ADD", [(2,)] * 3, [_Q, _Q, {"scale": 1e-7}]), "accepted: an output scale above 2**-19"),
         (_model("SUB", [(2,)] * 3, [_Q, {"scale": 3e38}, _Q]), "accepted: an output scale above 2**-19"),
         (_model("MAXIMUM", [(2,)] * 3, [_Q, {"scale": 0.4, "zero_point": 3}, _Q]), "must share scale and zero point"),

@@ -15,7 +15,7 @@ _QUICK_MUTANTS = 300
 
 
 def _findings(model: Path, count: int) -> list[dict[str, object]]:
-    command = [sys.executable, str(_WORKER), str(model), "0", str(count)]
+    command = [sys.executable, "-W", "error", str(_WORKER), str(model), "0", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"the worker died with {done.returncode}: {done.stderr[-2000:]}"
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -12,8 +12,9 @@ import pytest
 from cases import CASES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from shared import MODELS
+from shared import INT8_MODELS, MODELS, UINT8_MODELS
 from toolchains import (
+    CLANG,
     COMPILER_HELPERS,
     FLOAT_HELPERS,
     GCC,
@@ -31,29 +32,8 @@ from toolchains import (
 import edgeq
 
 _DIGITS = Path(__file__).parents[1] / "examples" / "digits_int8.tflite"
-_SHARED_MODELS = (
-    "arduino_magic_wand_int8",
-    "coral_mobilenet_v1_025_128_uint8",
-    "ei_himax_dense_int8",
-    "ei_image_mobilenet96_int8",
-    "litert_fc_qat_mnist",
-    "mlperf_ad01_int8",
-    "mlperf_kws_int8",
-    "mlperf_resnet8_int8",
-    "mlperf_vww96_int8",
-    "mltk_kws_mobilenetv2_int8",
-    "mltk_magic_wand_int8",
-    "mltk_rock_paper_scissors_int8",
-    "tflm_hello_world_int8",
-    "tflm_micro_speech_int8",
-    "tflm_person_detect_int8",
-    "tinyengine_detection_int8",
-    "tinymaix_mbnet96_int8",
-    "tinymaix_mnist_resnet_int8",
-    "tinymaix_mnist_valid_int8",
-)
 _EVERY_MODEL = pytest.mark.parametrize(
-    "name", ["digits_int8", *(pytest.param(name, marks=pytest.mark.slow) for name in _SHARED_MODELS)]
+    "name", ["digits_int8", *(pytest.param(name, marks=pytest.mark.slow) for name in (*INT8_MODELS, *UINT8_MODELS))]
 )
 _EVERY_TOOLCHAIN = pytest.mark.parametrize("toolchain", TOOLCHAINS, ids=lambda t: t.name)
 
@@ -267,13 +247,14 @@ def test_sections_can_be_chosen(tmp_path: Path) -> None:
     assert not re.search(r"^\.rodata +[1-9]", sections["digits_int8_weights"], re.MULTILINE)
 
 
-def test_the_headers_are_c_plus_plus_too(tmp_path: Path) -> None:
+def test_c_plus_plus_can_call_it(tmp_path: Path) -> None:
     folder = _folder(_compiled("digits_int8"), tmp_path / "net")
-    write(
-        tmp_path, {"app.cpp": '#include "digits_int8_test.h"\nint main() { return digits_int8_get_info()->inputs; }\n'}
-    )
-    flags = ("-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Werror")
-    run(["clang", "-x", "c++", *flags, f"-I{folder}", "-fsyntax-only", tmp_path / "app.cpp"])
+    objects = _objects(CLANG, folder, tmp_path / "objects")
+    main = '#include "digits_int8_test.h"\nint main() { return digits_int8_get_info()->inputs != 1; }\n'
+    write(tmp_path, {"app.cpp": main})
+    flags = ("-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-no-pie", f"-I{folder}")
+    run(["clang", *flags, tmp_path / "app.cpp", *objects, "-o", tmp_path / "app"])
+    run([tmp_path / "app"])
 
 
 def test_the_cmake_project_builds_and_runs(tmp_path: Path) -> None:

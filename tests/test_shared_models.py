@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from shared import DATASETS, MODELS, SHARED, requires_shared
+from shared import DATASETS, INT8_MODELS, MODELS, SHARED, UINT8_MODELS, requires_shared
 
 import edgeq
 from edgeq.ir.tensor import dequantize
@@ -45,26 +45,6 @@ _REAL_DATA: dict[str, Callable[[], Any]] = {
     "tinymaix_mnist_valid_int8": lambda: _images("mnist.npz"),
 }
 
-_EXACT = (
-    "mlperf_kws_int8",
-    "mlperf_vww96_int8",
-    "mlperf_resnet8_int8",
-    "mlperf_ad01_int8",
-    "tflm_micro_speech_int8",
-    "tflm_hello_world_int8",
-    "tflm_person_detect_int8",
-    "tinymaix_mnist_resnet_int8",
-    "tinymaix_mnist_valid_int8",
-    "tinymaix_mbnet96_int8",
-    "mltk_kws_mobilenetv2_int8",
-    "mltk_magic_wand_int8",
-    "mltk_rock_paper_scissors_int8",
-    "arduino_magic_wand_int8",
-    "ei_himax_dense_int8",
-    "ei_image_mobilenet96_int8",
-    "tinyengine_detection_int8",
-)
-
 
 @functools.cache
 def _compiled(name: str) -> edgeq.CompiledModel:
@@ -92,7 +72,7 @@ def _as_the_file_has_it(value: Any, port: Any, file_type: Any) -> Any:
     return dequantize(value, port.type) if file_type.dtype.is_float else value
 
 
-@pytest.mark.parametrize("name", _EXACT)
+@pytest.mark.parametrize("name", INT8_MODELS)
 def test_equal_to_tflm(name: str) -> None:
     model = _compiled(name)
     data = (MODELS / f"{name}.tflite").read_bytes()
@@ -115,7 +95,7 @@ def test_equal_to_tflm(name: str) -> None:
     assert model.host.self_test()
 
 
-@pytest.mark.parametrize("name", ["litert_fc_qat_mnist", "coral_mobilenet_v1_025_128_uint8"])
+@pytest.mark.parametrize("name", UINT8_MODELS)
 def test_within_one_of_litert(name: str) -> None:
     """LiteRT's BUILTIN_REF scales fully connected layers in float64 and multiplies uint8 scales in float32."""
     model = _compiled(name)

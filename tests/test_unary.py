@@ -64,7 +64,7 @@ def _no_options(_: Rng) -> dict[str, Any]:
 
 
 def _slope(rng: Rng) -> dict[str, Any]:
-    return {"options": "LeakyReluOptions", "alpha": float(rng.uniform(-2, 2))}
+    return {"options": "LeakyReluOptions", "alpha": float(rng.choice([rng.uniform(-2, 2), rng.integers(-8, 8) / 4]))}
 
 
 def _three_tenths(_: Rng) -> dict[str, Any]:

@@ -125,10 +125,9 @@ def drop_dead(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
 
 
 def single_user(graph: Graph, value: str) -> Node | None:
-    """The only node that reads `value`, provided that it reads it once and that no output port does."""
+    """The only node that reads `value`, unless the graph's outputs contain it too."""
     users = graph.users.get(value, ())
-    alone = len(users) == 1 and users[0].inputs.count(value) == 1 and value not in graph.outputs
-    return users[0] if alone else None
+    return users[0] if len(users) == 1 and value not in graph.outputs else None
 
 
 def _with_inputs(node: Node, inputs: tuple[str, ...]) -> Node:

@@ -62,7 +62,7 @@ def parse_graph(text: str, attrs: dict[str, type]) -> Graph:
         EdgeqError: with the line that cannot be read.
     """
     reader = _Reader(attrs)
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 reader.read(line)

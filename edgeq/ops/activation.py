@@ -1,6 +1,7 @@
 """Fused activations: a clamp on the output, in reals and in quantized integers."""
 
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,9 @@ class Activation(Enum):
         """Lowest and highest real that comes out."""
         return _BOUNDS[self]
 
-    def apply(self, x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def apply(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The clamp on reals."""
-        return np.clip(x, *self.bounds)
+        return np.asarray(np.clip(x, *self.bounds))
 
 
 _BOUNDS = {
@@ -48,10 +49,11 @@ def quantized_bounds(activation: Activation, output: TensorType) -> tuple[int, i
     low, high = output.dtype.range
 
     def quantized(real: float) -> int:
-        steps = round_half_away(float(np.float32(real) / np.float32(output.scale)))
+        with np.errstate(over="ignore"):
+            steps = float(np.float32(real) / np.float32(output.scale))
         if not INT32_MIN <= steps <= INT32_MAX:
             raise Refusal(f"output scale {output.scale} is too small for a fused {activation.value}")
-        return output.zero_point + steps
+        return output.zero_point + round_half_away(steps)
 
     real_low, real_high = activation.bounds
     if real_low > -np.inf:

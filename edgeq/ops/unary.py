@@ -72,21 +72,20 @@ _LARGEST_RATIO = 2.0**22
 
 def _multiplier(ratio: float) -> tuple[int, int]:
     """What brings steps of the input to steps of the output, in fixed point."""
-    if not abs(ratio) <= _LARGEST_RATIO:
+    if not ratio <= _LARGEST_RATIO:
         raise Refusal(f"an input step is {ratio:g} output steps; accepted: up to {_LARGEST_RATIO:g}")
     return quantize_multiplier(ratio)
 
 
 def _leaky_relu_table(attrs: LeakyReluAttrs, x: TensorType, output: TensorType) -> Array:
-    """A multiplier on either side of 0.
+    """A multiplier on either side of 0; the sign of a slope is applied after the rounding, which decides halves.
 
-    Source: TFLite Micro `CalculateOpDataLeakyRelu`, TFLite `QuantizeLeakyRelu`.
+    Source: TFLite Micro `CalculateOpDataLeakyRelu`, `QuantizeLeakyRelu`.
     """
-    below = _multiplier(x.scale * attrs.alpha / output.scale)
-    above = _multiplier(x.scale / output.scale)
-    negative = requantize(steps(x), *below, output.zero_point, *_INT8)
-    positive = requantize(steps(x), *above, output.zero_point, *_INT8)
-    return np.where(steps(x) >= 0, positive, negative)
+    above = multiply_by_quantized_multiplier(steps(x), *_multiplier(x.scale / output.scale))
+    slope = abs(attrs.alpha)
+    below = multiply_by_quantized_multiplier(steps(x), *_multiplier(x.scale * slope / output.scale))
+    return np.where(steps(x) >= 0, above, -below if attrs.alpha < 0 else below) + output.zero_point
 
 
 _RANGE_BITS = 4

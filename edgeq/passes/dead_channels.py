@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeq.errors import EdgeqError
 from edgeq.evaluate import evaluate
 from edgeq.fixedpoint import INT32_MAX, INT32_MIN
 from edgeq.ir import DType, Graph, Node, Origin, Quant, TensorType
@@ -62,13 +63,19 @@ _CHANNELWISE = frozenset(
 )
 """Ops whose output channel k reads channel k of every operand, whatever their attributes."""
 
+_WEIGHTED = ("conv2d", "dense", "depthwise_conv2d")
+"""Ops that multiply by constant weights."""
+
 
 def remove_dead_channels(graph: Graph) -> tuple[Graph, Sequence[str]]:
     """The graph without the channels that can go, and a sentence per value that lost some."""
     rules = {node.name: _rule(graph, node) for node in graph.nodes}
     if not any(isinstance(rule, _Mixes) for rule in rules.values()):
         return graph, ()
-    values = evaluate(graph, [_zeros(graph.types[v]) for v in graph.inputs])
+    try:
+        values = evaluate(graph, [_zeros(graph.types[v]) for v in graph.inputs])
+    except EdgeqError:
+        return graph, ()  # some node has no integer meaning: lowering refuses it, together with all others
     absorbable = _absorbable(graph, rules, values, _known(graph, rules))
     dead = _removable(graph, rules, absorbable)
     if not any(mask.any() for mask in dead.values()):
@@ -97,8 +104,10 @@ def _rule(graph: Graph, node: Node) -> _Rule:
     out_c = _channels(graph, node.outputs[0])
     if len(node.outputs) != 1 or any(graph.types[v].quant is None for v in (node.inputs[0], node.outputs[0]) if v):
         return None
+    if node.op in _WEIGHTED and any(v and v not in graph.constants for v in node.inputs[1:]):
+        return None  # refused later, together with all other nodes
     if node.op == "dense" or (node.op == "conv2d" and node.attrs.groups == 1):
-        if node.inputs[0] in graph.constants or node.inputs[1] not in graph.constants:
+        if node.inputs[0] in graph.constants:
             return None
         weights = _centred_weights(graph, node)
         return _Mixes((weights != 0).any(axis=tuple(range(1, weights.ndim - 1))))

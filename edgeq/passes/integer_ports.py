@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from edgeq.errors import UnsupportedModelError
 from edgeq.ir import DType, Graph, Node, Origin, TensorType
-from edgeq.ir.rewrite import apply_rule, drop_dead, fresh_name, replace_node, replace_uses, single_user
+from edgeq.ir.rewrite import apply_rule, drop_dead, fresh_name, replace_node, replace_uses
 from edgeq.ops.requantize import RequantizeAttrs
 
 _MOVES = frozenset({"reshape", "slice", "transpose"})
@@ -44,21 +44,21 @@ def integer_ports(graph: Graph) -> tuple[Graph, Sequence[str]]:
 def _quantize_before_move(graph: Graph, node: Node) -> tuple[Graph, str] | None:
     """`quantize(move(x))` becomes `move(quantize(x))`."""
     move = graph.producers.get(node.inputs[0]) if node.op == "quantize" else None
-    if move is None or move.op not in _MOVES or single_user(graph, node.inputs[0]) is not node:
-        return None
     integer = graph.types[node.outputs[0]]
+    if move is None or move.op not in _MOVES or not _is_per_tensor(integer):
+        return None
     early = fresh_name(graph, f"{move.inputs[0]}.q")
     types = {early: TensorType(graph.types[move.inputs[0]].shape, integer.dtype, integer.quant)}
     quantize = replace(node, inputs=move.inputs, outputs=(early,))
-    moved = replace(move, inputs=(early,), outputs=node.outputs)
-    graph = replace_node(replace_node(graph, node), move, quantize, moved, types=types)
+    moved = replace(move, name=f"{move.name}.{early}", inputs=(early,), outputs=node.outputs)
+    graph = replace_node(graph, node, quantize, moved, types=types)
     return drop_dead(graph)[0], f"moved {node.label} before {move.label}"
 
 
 def _dequantize_after_move(graph: Graph, node: Node) -> tuple[Graph, str] | None:
     """`move(dequantize(x))` becomes `dequantize(move(x))`."""
     dequantize = graph.producers.get(node.inputs[0]) if node.op in _MOVES else None
-    if dequantize is None or dequantize.op != "dequantize":
+    if dequantize is None or dequantize.op != "dequantize" or not _is_per_tensor(graph.types[dequantize.inputs[0]]):
         return None
     integer = graph.types[dequantize.inputs[0]]
     late = fresh_name(graph, f"{node.outputs[0]}.q")
@@ -86,6 +86,8 @@ def _integer_input(graph: Graph, name: str) -> tuple[Graph, list[str]]:
     types = {graph.types[user.outputs[0]] for user in users}
     if not users or len(types) > 1 or any(user.op != "quantize" for user in users) or name in graph.outputs:
         return graph, []
+    if not _is_per_tensor(*types):
+        return graph, []
     port, *others = (user.outputs[0] for user in users)
     inputs = tuple(port if v == name else v for v in graph.inputs)
     for user in users:
@@ -99,7 +101,7 @@ def _integer_input(graph: Graph, name: str) -> tuple[Graph, list[str]]:
 def _integer_output(graph: Graph, name: str) -> tuple[Graph, list[str]]:
     """Give the integers that a float output is made of."""
     node = graph.producers.get(name)
-    if node is None or node.op != "dequantize":
+    if node is None or node.op != "dequantize" or not _is_per_tensor(graph.types[node.inputs[0]]):
         return graph, []
     port = node.inputs[0]
     outputs = tuple(port if v == name else v for v in graph.outputs)
@@ -107,6 +109,11 @@ def _integer_output(graph: Graph, name: str) -> tuple[Graph, list[str]]:
         graph = _named_as_port(graph, port, name)
     graph = graph.with_(outputs=outputs)
     return graph, [f"made output {_name(graph, port)} integer: {graph.types[port]}"]
+
+
+def _is_per_tensor(type_: TensorType) -> bool:
+    """Whether a value has one scale and zero point, as activations must."""
+    return type_.quant is not None and type_.quant.axis is None
 
 
 def _named_as_port(graph: Graph, value: str, port: str) -> Graph:

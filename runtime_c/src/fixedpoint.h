@@ -2,8 +2,9 @@
 #ifndef EDGEQ_FIXEDPOINT_H
 #define EDGEQ_FIXEDPOINT_H
 
-/* Fixed-point arithmetic of the `tflm` contract (gemmlowp): every shift of a signed value below assumes two's
- * complement and an arithmetic right shift, as every compiler for the supported targets provides. */
+/* Fixed-point arithmetic of TensorFlow Lite Micro (gemmlowp). Right shifts of negative values are arithmetic,
+ * and conversions to a narrower signed type keep the low bits: C leaves both to the implementation, and every
+ * compiler for two's complement machines does them so. */
 
 #include <stdint.h>
 
@@ -18,9 +19,7 @@ static inline int32_t edgeq_doubling_high_mul(int32_t a, int32_t b)
     if (a == INT32_MIN && b == INT32_MIN) {
         return INT32_MAX;
     }
-    int64_t product = (int64_t)a * b;
-    int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
-    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
 
 /* x / 2^exponent, rounded half away from zero; exponent in [0, 31]. */
@@ -48,8 +47,8 @@ static inline int32_t edgeq_wrapping_add(int32_t a, int32_t b)
 
 /* The output stage of every accumulating kernel: scale, add the zero point, clamp. Clamping first keeps the
  * addition in range. */
-static inline int32_t edgeq_output_stage(int32_t acc, int32_t multiplier, int32_t shift, int32_t offset,
-                                         int32_t low, int32_t high)
+static inline int32_t edgeq_output_stage(
+    int32_t acc, int32_t multiplier, int32_t shift, int32_t offset, int32_t low, int32_t high)
 {
     int32_t scaled = edgeq_requantize(acc, multiplier, shift);
     return edgeq_clamp(scaled, low - offset, high - offset) + offset;

@@ -7,8 +7,6 @@ from tflite_writer import TfliteWriter
 from cases.case import Case, random_s8, random_weights, scales, seeds, zero_points
 from cases.filters import add_bias, output_scale, weight_scales
 
-_ABSENT = -1
-
 
 @st.composite
 def transpose_conv(draw: st.DrawFn) -> Case:
@@ -30,8 +28,7 @@ def transpose_conv(draw: st.DrawFn) -> Case:
     y_scale = output_scale(x_scale, w_scales, in_c * max(1, kernel[0] * kernel[1] // (stride[0] * stride[1])))
     y = m.tensor((batch, *out, out_c), scale=y_scale, zero_point=draw(zero_points))
     inputs = [m.constant(np.array([batch, *out, out_c], np.int32)), w, x]
-    bias = draw(st.sampled_from(["there", "left out"]))
-    if bias == "there":
+    if draw(st.booleans()):
         inputs.append(add_bias(m, rng, out_c, x_scale, w_scales))
     m.operator(
         "TRANSPOSE_CONV",
@@ -41,6 +38,7 @@ def transpose_conv(draw: st.DrawFn) -> Case:
         padding=0 if same else 1,
         strideH=stride[0],
         strideW=stride[1],
+        fusedActivationFunction=draw(st.integers(0, 3)),
     )
     return Case(m.build([x], [y]), (random_s8(rng, shape),))
 

@@ -1,5 +1,6 @@
 """Makes examples/digits_int8.tflite and examples/digits.npz: a small CNN on scikit-learn's 8x8 digits.
 
+The images are from the UCI data set "Optical Recognition of Handwritten Digits" (CC BY 4.0).
 Trained in float, quantized after training with the smallest and largest values seen on the training images.
 In an environment of its own:
 

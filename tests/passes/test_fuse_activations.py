@@ -71,8 +71,10 @@ def test_other_functions_stay() -> None:
     assert run_pass(_PASS, graph) == (graph, [])
 
 
-def test_a_change_of_scale_is_not_a_clamp() -> None:
-    graph = graph_of(_graph("add(%x, %x)", "relu", producer_type="s8[1,4,4,3] @0.06-20"))
+@pytest.mark.parametrize("scale", [0.06, 0.05001])
+def test_a_change_of_scale_is_not_a_clamp(scale: float) -> None:
+    """Not even one so small that no integer changes: the producer would round to other steps."""
+    graph = graph_of(_graph("add(%x, %x)", "relu", producer_type=f"s8[1,4,4,3] @{scale}-20"))
     assert run_pass(_PASS, graph) == (graph, [])
 
 
@@ -81,8 +83,9 @@ def test_a_value_that_others_read_stays_unclamped() -> None:
     assert run_pass(_PASS, graph) == (graph, [])
 
 
-def test_a_tiny_scale_does_not_matter_to_other_clamps() -> None:
-    """6 / 1e-10 steps do not fit int32; RELU needs no such bound."""
+@pytest.mark.parametrize(("name", "left"), [("relu", ["add"]), ("neg", ["add", "neg"])])
+def test_clamps_that_a_tiny_scale_rules_out_do_not_matter(name: str, left: list[str]) -> None:
+    """6 / 1e-10 steps do not fit int32, so that there is no RELU6."""
     tiny = "s8[4] @1e-10-3"
-    text = f"graph net\ninput %x: {tiny}\n%a: {tiny} = add(%x, %x)\n%y: {tiny} = relu(%a)\noutput %y\n"
-    assert op_list(run_pass(_PASS, graph_of(text))[0]) == ["add"]
+    text = f"graph net\ninput %x: {tiny}\n%a: {tiny} = add(%x, %x)\n%y: {tiny} = {name}(%a)\noutput %y\n"
+    assert op_list(run_pass(_PASS, graph_of(text))[0]) == left

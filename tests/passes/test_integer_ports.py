@@ -53,10 +53,11 @@ output %p
 def test_a_value_may_be_given_as_reals_and_as_integers() -> None:
     graph = graph_of(f"""
 graph net
-input %x: {_Q}
+input %x: {_Q}  # ["image", 0, null]
 %r: {_Q} = neg(%x)
 %y: f32[2,3] = dequantize(%r)
 %z: f32[2,3] = dequantize(%x)
+origin %z:  # ["image_as_float", 1, null]
 output %y
 output %r
 output %z
@@ -65,6 +66,7 @@ output %y
     after, _ = run_pass(_PASS, graph)
     assert op_list(after) == ["neg"]
     assert after.outputs == ("r", "r", "x", "r")
+    assert after.origins == {"x": Origin("image", 0)}, "what is a port already keeps its name"
 
 
 def test_moves_are_done_on_integers() -> None:
@@ -87,6 +89,23 @@ output %d
     assert [str(after.types[v]) for v in after.outputs] == ["s8[4] @0.1+5", _Q]
 
 
+def test_a_move_that_several_quantizes_read_is_one_on_integers() -> None:
+    graph = graph_of(f"""
+graph net
+input %x: f32[6]
+%a: f32[2,3] = reshape(%x) {{"shape": [2, 3]}}
+%p: {_Q} = quantize(%a)
+%q: {_Q} = quantize(%a)
+%y: {_Q} = neg(%p)
+%z: {_Q} = abs(%q)
+output %y
+output %z
+""")
+    after, _ = run_pass(_PASS, graph)
+    assert op_list(after) == ["reshape", "reshape", "neg", "abs"]
+    assert after.nodes[0].inputs == after.nodes[1].inputs == after.inputs
+
+
 def test_there_and_back_changes_nothing() -> None:
     graph = graph_of(f"""
 graph net
@@ -102,20 +121,55 @@ output %y
 
 _REFUSED = {
     "quantized in two ways": (
-        f'input %x: f32[2,3]  # ["image", 0, null]\n%q: {_Q} = quantize(%x)  # QUANTIZE #0\n'
-        "%y: s8[2,3] @0.2+5 = quantize(%x)  # QUANTIZE #1\noutput %q\noutput %y",
+        f"""
+input %x: f32[2,3]  # ["image", 0, null]
+%q: {_Q} = quantize(%x)  # QUANTIZE #0
+%y: s8[2,3] @0.2+5 = quantize(%x)  # QUANTIZE #1
+output %q
+output %y""",
         ['QUANTIZE #0: the float input "image" is also read in another way', "QUANTIZE #1"],
     ),
     "an op on floats": (
-        'input %x: f32[2,3]\n%y: f32[2,3] = logistic(%x)  # LOGISTIC #0 "y"\noutput %y',
+        """
+input %x: f32[2,3]
+%y: f32[2,3] = logistic(%x)  # LOGISTIC #0 "y"
+output %y""",
         ['LOGISTIC #0 "y": computes with floats'],
     ),
     "floats in the middle": (
-        f"input %x: {_Q}\n%d: f32[2,3] = dequantize(%x)  # DEQUANTIZE #0\n%e: f32[2,3] = tanh(%d)  # TANH #1\n"
-        f"%y: {_Q} = quantize(%e)  # QUANTIZE #2\noutput %y",
+        f"""
+input %x: {_Q}
+%d: f32[2,3] = dequantize(%x)  # DEQUANTIZE #0
+%e: f32[2,3] = tanh(%d)  # TANH #1
+%y: {_Q} = quantize(%e)  # QUANTIZE #2
+output %y""",
         ["DEQUANTIZE #0: computes with floats", "TANH #1: computes with floats", "QUANTIZE #2: computes with floats"],
     ),
-    "a float from input to output": ("input %x: f32[2,3]\noutput %x", ["output %x: is a float input as it is"]),
+    "there and back with another scale": (
+        f"""
+input %x: {_Q}
+%d: f32[2,3] = dequantize(%x)  # DEQUANTIZE #0
+%y: s8[2,3] @0.2+5 = quantize(%d)  # QUANTIZE #1
+output %y""",
+        ["DEQUANTIZE #0: computes with floats", "QUANTIZE #1: computes with floats"],
+    ),
+    "scales per channel": (
+        """
+input %x: f32[2,3]
+%q: s8[2,3] @0{0.1+0,0.2+0} = quantize(%x)  # QUANTIZE #0
+%d: f32[2,3] = dequantize(%q)  # DEQUANTIZE #1
+%y: f32[3,2] = reshape(%d) {"shape": [3, 2]}  # RESHAPE #2
+output %y""",
+        ["QUANTIZE #0", "DEQUANTIZE #1: computes with floats", "RESHAPE #2: computes with floats"],
+    ),
+    "a float from input to output": (
+        f"""
+input %x: f32[2,3]
+%y: {_Q} = quantize(%x)  # QUANTIZE #0
+output %y
+output %x""",
+        ["QUANTIZE #0: the float input %x is also read in another way", "output %x: is a float input as it is"],
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""TFLite files to graphs: `file` reads the bytes, `builder` makes the graph, a converter per operator knows the options.
+"""TFLite files to graphs: `file` reads bytes, `builder` makes the graph, a converter per operator knows its options.
 
 To add an operator: one function and one line in the `CONVERTERS` of its family's file.
 """
@@ -73,19 +73,11 @@ def _convert_all(file: TfliteFile, builder: Builder) -> None:
     refusals = []
     missing: set[int] = set()
     for operator in file.operators:
-        if missing.intersection(operator.inputs):
-            known = operator.name in CONVERTERS
-            if not known:
-                refusals.append(f"{source_of(file, operator)}: {_unknown(operator.name)}")
+        if operator.name in CONVERTERS and missing.intersection(operator.inputs):
             missing.update(operator.outputs)
             continue
         try:
-            converter = CONVERTERS.get(operator.name)
-            if converter is None:
-                raise Refusal(_unknown(operator.name))
-            op = OpContext(builder, operator)
-            if not folding.fold(op):
-                converter.convert(op)
+            _convert(OpContext(builder, operator))
         except Refusal as error:
             refusals.append(f"{source_of(file, operator)}: {error}")
             missing.update(operator.outputs)
@@ -93,5 +85,9 @@ def _convert_all(file: TfliteFile, builder: Builder) -> None:
         raise UnsupportedModelError(file.where, refusals)
 
 
-def _unknown(name: str) -> str:
-    return f"{name} is not supported (`edgeq ops` lists what is)"
+def _convert(op: OpContext) -> None:
+    name = op.operator.name
+    if name not in CONVERTERS:
+        raise Refusal(f"{name} is not supported (`edgeq ops` lists what is)")
+    if not folding.fold(op):
+        CONVERTERS[name].convert(op)

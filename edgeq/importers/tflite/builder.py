@@ -4,6 +4,8 @@ uint8 tensors become int8 with a zero point 128 lower, which changes no real val
 model is uint8, a `requantize` at the border keeps the port as it is in the file.
 """
 
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -13,16 +15,20 @@ import numpy as np
 
 from edgeq.errors import Refusal
 from edgeq.evaluate import operands
-from edgeq.importers.tflite.file import LARGEST_TENSOR, Operator, Tensor, TfliteFile, reading
+from edgeq.importers.tflite.file import Operator, Tensor, TfliteFile, reading
 from edgeq.ir import DType, Graph, Node, Origin, Quant, Shape, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ops import OPS, Lowering
 from edgeq.ops.activation import Activation
+from edgeq.ops.reshape import ReshapeAttrs
 
 _Options = TypeVar("_Options")
 
 # A flatbuffer table without fields: what an operator without options is read from, so that the schema's defaults hold.
 _EMPTY_TABLE = flatbuffers.table.Table(b"\x04\x00\x04\x00\x04\x00\x00\x00", 4)
+
+_LARGEST_VALUE = 1 << 24
+"""Bytes: as much as the external memory of a large board."""
 
 _FOLDING_BUDGET = 1 << 20
 """Elements that may be computed at import. Shape arithmetic sits far below it, decoded weights far above."""
@@ -225,17 +231,20 @@ class OpContext:
     def emit(self, op: str, inputs: Sequence[str], attrs: Any, output: int = 0) -> str:
         """Add the node that computes an output of the operator.
 
-        The shape is what the op infers. It must have as many elements as the file declares, unless the file leaves
-        the shape open.
+        The shape is what the op infers, if the file leaves it open. Otherwise it is what the file declares, which must
+        have as many elements.
         """
         tensor = self.output_tensor(output)
-        shape = self._infer(op, inputs, attrs)
-        declared = self._builder.type_of(tensor, shape)
-        if not tensor.dynamic and declared.size != int(np.prod(tensor.shape, dtype=np.int64)):
-            raise Refusal(f"computes the shape {list(shape)}, the file declares {list(tensor.shape)}")
         self._require_new(tensor)
-        name = self._builder.define(tensor, declared, f"t{tensor.index}")
-        self._add(op, inputs, attrs, name, declared)
+        shape = self._infer(op, inputs, attrs)
+        if not tensor.dynamic and shape != tensor.shape:
+            if math.prod(shape) != math.prod(tensor.shape):
+                raise Refusal(f"computes the shape {list(shape)}, the file declares {list(tensor.shape)}")
+            inputs = [self.emit_hidden(op, inputs, attrs, self._builder.type_of(tensor))]
+            op, attrs, shape = "reshape", ReshapeAttrs(tensor.shape), tensor.shape
+        type_ = self._builder.type_of(tensor, shape)
+        name = self._builder.define(tensor, type_, f"t{tensor.index}")
+        self._add(op, inputs, attrs, name, type_)
         return name
 
     def emit_hidden(self, op: str, inputs: Sequence[str], attrs: Any, like: TensorType) -> str:
@@ -287,8 +296,7 @@ class OpContext:
             raise Refusal(f"writes tensor {tensor.index} {tensor.name!r}, which is defined already")
 
     def _add(self, op: str, inputs: Sequence[str], attrs: Any, output: str, type_: TensorType) -> None:
-        if type_.bytes > LARGEST_TENSOR:
-            raise Refusal(f"makes a value of {type_.bytes} bytes; accepted: up to {LARGEST_TENSOR}")
+        require_size(type_)
         node = Node(f"n{len(self._builder.nodes)}", op, tuple(inputs), (output,), attrs, self.source)
         folded = self._evaluated(node, type_)
         if folded is None:
@@ -313,13 +321,24 @@ class OpContext:
         return result.astype(type_.dtype.numpy, copy=False).reshape(type_.shape)
 
 
+def require_size(type_: TensorType) -> None:
+    """Refuse a value that no microcontroller has memory for: a broken file must be the reason."""
+    if type_.bytes > _LARGEST_VALUE:
+        raise Refusal(f"a value of {type_.bytes} bytes; accepted: up to {_LARGEST_VALUE}")
+
+
 def source_of(file: TfliteFile, operator: Operator) -> str:
     """How messages name an operator: `CONV_2D #3 "block1/conv"`.
 
     Where the converter joined the names of all layers it fused by semicolons, the first tells enough.
     """
     names = [file.tensors[i].name.split(";")[0] for i in operator.outputs if file.tensors[i].name]
-    return f"{operator.name} #{operator.index}" + (f' "{names[0]}"' if names else "")
+    return with_name(f"{operator.name} #{operator.index}", names[0] if names else "")
+
+
+def with_name(place: str, name: str) -> str:
+    """A place in the file with a tensor's name, if it has one, in quotes and on one line whatever it contains."""
+    return f"{place} {json.dumps(name, ensure_ascii=False)}" if name else place
 
 
 def _is_u8(tensor: Tensor) -> bool:

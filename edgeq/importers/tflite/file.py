@@ -126,7 +126,7 @@ def reading(what: str) -> Iterator[None]:
 
 def _count(where: str, what: str, count: int, size: int) -> int:
     if not 0 <= count <= min(_LARGEST_COUNT, size // 4):
-        raise EdgeqError(f"{where}: {count} {what} declared in a file of {size} bytes; accepted: up to {_LARGEST_COUNT}")
+        raise EdgeqError(f"{where}: {count} {what} in a file of {size} bytes; accepted: up to {_LARGEST_COUNT}")
     return count
 
 

@@ -5,7 +5,7 @@ the scale is the same and the zero point differs by 128.
 """
 
 from edgeq.errors import EdgeqError, Refusal
-from edgeq.importers.tflite.builder import Builder
+from edgeq.importers.tflite.builder import Builder, require_size, with_name
 from edgeq.importers.tflite.file import Tensor, TfliteFile
 from edgeq.ir import Node, Origin, TensorType
 from edgeq.ops.requantize import RequantizeAttrs
@@ -18,6 +18,8 @@ def define_inputs(file: TfliteFile, builder: Builder) -> list[str]:
         tensor = file.tensors[index]
         try:
             type_ = builder.type_of(tensor)
+            require_size(type_)
+            _require_one_scale(type_)
         except Refusal as error:
             raise EdgeqError(f"{file.where}: input {tensor.name!r}: {error}") from error
         if tensor.data is not None or f"t{index}" in builder.types:
@@ -34,6 +36,7 @@ def find_outputs(file: TfliteFile, builder: Builder) -> list[str]:
         tensor = file.tensors[index]
         try:
             value = builder.value(index)
+            _require_one_scale(builder.types[value])
         except Refusal as error:
             raise EdgeqError(f"{file.where}: output {tensor.name!r}: {error}") from error
         if index not in ports:
@@ -42,15 +45,20 @@ def find_outputs(file: TfliteFile, builder: Builder) -> list[str]:
     return [ports[index] for index in file.outputs]
 
 
+def _require_one_scale(type_: TensorType) -> None:
+    if type_.quant is not None and type_.quant.axis is not None:
+        raise Refusal(f"is quantized as {type_}; accepted: one scale and zero point for a port")
+
+
 def _input_port(builder: Builder, tensor: Tensor, value: str, number: int) -> str:
     port = _define_port(builder, tensor, value, "in")
-    _convert(builder, port, value, f'input #{number} "{tensor.name}"')
+    _convert(builder, port, value, with_name(f"input #{number}", tensor.name))
     return port
 
 
 def _output_port(builder: Builder, tensor: Tensor, value: str, number: int) -> str:
     port = _define_port(builder, tensor, value, "out")
-    _convert(builder, value, port, f'output #{number} "{tensor.name}"')
+    _convert(builder, value, port, with_name(f"output #{number}", tensor.name))
     return port
 
 

@@ -49,7 +49,7 @@ def _require_same_shape(x: TensorType, output: TensorType) -> None:
 def _requantized(array: Array, x: TensorType, output: TensorType) -> Array:
     requantize = OPS["requantize"]
     params = requantize.lower(RequantizeAttrs(), Lowering((x,), (output,), (array,)))
-    return requantize.eval_int(params, [array])[0]
+    return requantize.eval_int(params, [array])[0].astype(output.dtype.numpy)
 
 
 CONVERTERS = {

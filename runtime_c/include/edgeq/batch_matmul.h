@@ -34,6 +34,6 @@ struct edgeq_batch_matmul_params {
 };
 
 void edgeq_batch_matmul_s8(const struct edgeq_batch_matmul_params *params, const int8_t *input1,
-                           const int8_t *input2, int8_t *output);
+    const int8_t *input2, int8_t *output);
 
 #endif

@@ -68,17 +68,17 @@ struct edgeq_prelu_params {
     int32_t output_offset;
 };
 
-void edgeq_add_s8(const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2,
-                  int8_t *output);
-void edgeq_sub_s8(const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2,
-                  int8_t *output);
-void edgeq_mul_s8(const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2,
-                  int8_t *output);
-void edgeq_maximum_s8(const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2,
-                      int8_t *output);
-void edgeq_minimum_s8(const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2,
-                      int8_t *output);
-void edgeq_prelu_s8(const struct edgeq_prelu_params *params, const int8_t *input1, const int8_t *input2,
-                    int8_t *output);
+void edgeq_add_s8(
+    const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_sub_s8(
+    const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_mul_s8(
+    const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_maximum_s8(
+    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_minimum_s8(
+    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_prelu_s8(
+    const struct edgeq_prelu_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
 
 #endif

@@ -15,7 +15,7 @@ struct edgeq_gather_params {
     int32_t run_bytes;
 };
 
-void edgeq_gather_x8(const struct edgeq_gather_params *params, const void *input1, const int32_t *input2,
-                     void *output);
+void edgeq_gather_x8(
+    const struct edgeq_gather_params *params, const void *input1, const int32_t *input2, void *output);
 
 #endif

@@ -16,17 +16,17 @@ struct edgeq_requantize_params {
     int32_t out_max;
 };
 
-void edgeq_requantize_s8_s8(const struct edgeq_requantize_params *params, const int8_t *input,
-                            int8_t *output);
-void edgeq_requantize_s8_u8(const struct edgeq_requantize_params *params, const int8_t *input,
-                            uint8_t *output);
-void edgeq_requantize_u8_s8(const struct edgeq_requantize_params *params, const uint8_t *input,
-                            int8_t *output);
-void edgeq_requantize_s8_s16(const struct edgeq_requantize_params *params, const int8_t *input,
-                             int16_t *output);
-void edgeq_requantize_s16_s8(const struct edgeq_requantize_params *params, const int16_t *input,
-                             int8_t *output);
-void edgeq_requantize_s16_s16(const struct edgeq_requantize_params *params, const int16_t *input,
-                              int16_t *output);
+void edgeq_requantize_s8_s8(
+    const struct edgeq_requantize_params *params, const int8_t *input, int8_t *output);
+void edgeq_requantize_s8_u8(
+    const struct edgeq_requantize_params *params, const int8_t *input, uint8_t *output);
+void edgeq_requantize_u8_s8(
+    const struct edgeq_requantize_params *params, const uint8_t *input, int8_t *output);
+void edgeq_requantize_s8_s16(
+    const struct edgeq_requantize_params *params, const int8_t *input, int16_t *output);
+void edgeq_requantize_s16_s8(
+    const struct edgeq_requantize_params *params, const int16_t *input, int8_t *output);
+void edgeq_requantize_s16_s16(
+    const struct edgeq_requantize_params *params, const int16_t *input, int16_t *output);
 
 #endif

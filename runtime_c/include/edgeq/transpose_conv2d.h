@@ -32,7 +32,7 @@ struct edgeq_transpose_conv2d_params {
     const int8_t *shift;
 };
 
-void edgeq_transpose_conv2d_s8(const struct edgeq_transpose_conv2d_params *params, const int8_t *input,
-                               int8_t *output);
+void edgeq_transpose_conv2d_s8(
+    const struct edgeq_transpose_conv2d_params *params, const int8_t *input, int8_t *output);
 
 #endif

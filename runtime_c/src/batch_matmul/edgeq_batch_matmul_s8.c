@@ -15,8 +15,8 @@ static int32_t dot(const struct edgeq_batch_matmul_params *p, const int8_t *lhs,
 }
 
 /* One product of two matrices; returns the end of its output. */
-static int8_t *matmul(const struct edgeq_batch_matmul_params *p, const int8_t *lhs, const int8_t *rhs,
-                      int8_t *output)
+static int8_t *matmul(
+    const struct edgeq_batch_matmul_params *p, const int8_t *lhs, const int8_t *rhs, int8_t *output)
 {
     for (int32_t m = 0; m < p->rows; m++) {
         for (int32_t n = 0; n < p->cols; n++) {
@@ -30,7 +30,7 @@ static int8_t *matmul(const struct edgeq_batch_matmul_params *p, const int8_t *l
 }
 
 void edgeq_batch_matmul_s8(const struct edgeq_batch_matmul_params *params, const int8_t *input1,
-                           const int8_t *input2, int8_t *output)
+    const int8_t *input2, int8_t *output)
 {
     const struct edgeq_batch_matmul_params *p = params;
     for (int32_t i = 0; i < p->batch0; i++) {

@@ -20,7 +20,7 @@ void edgeq_dense_s8(const struct edgeq_dense_params *params, const int8_t *input
         for (int32_t o = 0; o < p->out_features; o++, weights += p->in_features) {
             int32_t sum = dot(input, weights, p->in_features, p->weight_offset);
             int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, p->bias[o]), p->multiplier[o],
-                                             p->shift[o], p->output_offset, p->act_min, p->act_max);
+                p->shift[o], p->output_offset, p->act_min, p->act_max);
             *output++ = (int8_t)out;
         }
     }

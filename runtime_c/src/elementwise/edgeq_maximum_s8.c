@@ -3,8 +3,8 @@
 
 #include "elementwise/runs.h"
 
-static void run(const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2,
-                int8_t *output)
+static void run(
+    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
     const int32_t step1 = params->input1_step;
     const int32_t step2 = params->input2_step;
@@ -16,12 +16,12 @@ static void run(const struct edgeq_binary_params *params, const int8_t *input1, 
     }
 }
 
-void edgeq_maximum_s8(const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2,
-                      int8_t *output)
+void edgeq_maximum_s8(
+    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
     struct edgeq_runs at = {input1, input2, {0}};
     do {
         run(params, at.input1, at.input2, output);
         output += params->run;
-    } while (edgeq_next_run(&at, params->loops, params->depth));
+    } while (edgeq_next_run(&at, params->loops, params->depth) != 0);
 }

@@ -5,8 +5,8 @@
 #include "fixedpoint.h"
 
 /* The parameters are copied, as the compiler must assume that a byte of the output may be part of them. */
-static void run(const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2,
-                int8_t *output)
+static void run(
+    const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
     const struct edgeq_mul_params p = *params;
     for (int32_t i = 0; i < p.run; i++) {
@@ -18,12 +18,12 @@ static void run(const struct edgeq_mul_params *params, const int8_t *input1, con
     }
 }
 
-void edgeq_mul_s8(const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2,
-                  int8_t *output)
+void edgeq_mul_s8(
+    const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
     struct edgeq_runs at = {input1, input2, {0}};
     do {
         run(params, at.input1, at.input2, output);
         output += params->run;
-    } while (edgeq_next_run(&at, params->loops, params->depth));
+    } while (edgeq_next_run(&at, params->loops, params->depth) != 0);
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define EDGEQ_MAX_LOOPS 7
+enum { EDGEQ_MAX_LOOPS = 7 };
 
 /* Where both operands are when the next run of the output begins, and the iterations that each loop has
  * done. */

@@ -46,5 +46,5 @@ void edgeq_mirror_pad_x8(const struct edgeq_mirror_pad_params *params, const voi
             row = row * p->extents[d] + mirrored(index[d] - p->before[d], p->extents[d], p->overlap);
         }
         out = mirror_row(p, (const uint8_t *)input + row * row_bytes, out);
-    } while (edgeq_box_next(index, p->out_extents, inner));
+    } while (edgeq_box_next(index, p->out_extents, inner) != 0);
 }

@@ -29,6 +29,6 @@ void edgeq_pad_x8(const struct edgeq_pad_params *params, const void *input, void
         memcpy(out + place, in, (size_t)params->run_bytes);
         in += params->run_bytes;
         done = place + params->run_bytes;
-    } while (edgeq_box_next(index, params->extents, params->rank));
+    } while (edgeq_box_next(index, params->extents, params->rank) != 0);
     fill(out + done, params->out_bytes - done, params->value, params->element_bytes);
 }

@@ -6,7 +6,7 @@
 
 /* One channel of one window; `input` points at the channel in the first pixel of the image. */
 static int32_t sum(const struct edgeq_pool_params *p, const int8_t *input, struct edgeq_pool_span rows,
-                   struct edgeq_pool_span cols)
+    struct edgeq_pool_span cols)
 {
     int32_t acc = 0;
     for (int32_t y = rows.begin; y < rows.end; y++) {
@@ -36,8 +36,9 @@ void edgeq_avg_pool2d_s8(const struct edgeq_pool_params *params, const int8_t *i
                 struct edgeq_pool_span cols =
                     edgeq_pool_span_of(x * p->stride_w - p->pad_left, p->in_w, p->kernel_w);
                 int32_t count = (rows.end - rows.begin) * (cols.end - cols.begin);
+                int32_t origin = count * p->halves_from;
                 for (int32_t c = 0; c < p->channels; c++) {
-                    int32_t total = sum(p, input + c, rows, cols) - count * p->halves_from;
+                    int32_t total = sum(p, input + c, rows, cols) - origin;
                     int32_t out = mean(total, count) + p->halves_from;
                     *output++ = (int8_t)edgeq_clamp(out, p->act_min, p->act_max);
                 }

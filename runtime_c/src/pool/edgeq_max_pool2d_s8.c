@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/pool.h"
 
-#include <string.h>
-
 #include "pool/span.h"
+
+#include <string.h>
 
 /* One window, all channels: `output` becomes the largest values between act_min and act_max. */
 static void largest(const struct edgeq_pool_params *p, const int8_t *input, int8_t *output,
-                    struct edgeq_pool_span rows, struct edgeq_pool_span cols)
+    struct edgeq_pool_span rows, struct edgeq_pool_span cols)
 {
-    memset(output, (uint8_t)p->act_min, (size_t)p->channels);
+    /* Copied, as the compiler must assume that a byte of the output may be part of the parameters. */
+    const int32_t channels = p->channels;
+    const int32_t act_max = p->act_max;
+    memset(output, (uint8_t)p->act_min, (size_t)channels);
     for (int32_t y = rows.begin; y < rows.end; y++) {
-        const int8_t *in = input + (y * p->in_w + cols.begin) * p->channels;
-        for (int32_t x = cols.begin; x < cols.end; x++, in += p->channels) {
-            for (int32_t c = 0; c < p->channels; c++) {
+        const int8_t *in = input + (y * p->in_w + cols.begin) * channels;
+        for (int32_t x = cols.begin; x < cols.end; x++, in += channels) {
+            for (int32_t c = 0; c < channels; c++) {
                 output[c] = in[c] > output[c] ? in[c] : output[c];
             }
         }
     }
-    for (int32_t c = 0; c < p->channels; c++) {
-        output[c] = output[c] > p->act_max ? (int8_t)p->act_max : output[c];
+    for (int32_t c = 0; c < channels; c++) {
+        output[c] = output[c] > act_max ? (int8_t)act_max : output[c];
     }
 }
 

@@ -9,8 +9,8 @@
  * far as the compiler knows, and every element would load them again. */
 static inline int32_t edgeq_requantize_one(const struct edgeq_requantize_params *p, int32_t x)
 {
-    return edgeq_output_stage(x + p->input_offset, p->multiplier, p->shift, p->output_offset, p->out_min,
-                              p->out_max);
+    return edgeq_output_stage(
+        x + p->input_offset, p->multiplier, p->shift, p->output_offset, p->out_min, p->out_max);
 }
 
 #endif

@@ -11,8 +11,8 @@ static void resize_row(const struct edgeq_resize_nearest_params *p, const uint8_
     }
 }
 
-void edgeq_resize_nearest_x8(const struct edgeq_resize_nearest_params *params, const void *input,
-                             void *output)
+void edgeq_resize_nearest_x8(
+    const struct edgeq_resize_nearest_params *params, const void *input, void *output)
 {
     const struct edgeq_resize_nearest_params *p = params;
     int32_t in_row = p->in_w * p->pixel_bytes;

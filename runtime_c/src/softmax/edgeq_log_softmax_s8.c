@@ -44,8 +44,8 @@ static int32_t logarithm(int32_t x)
     int32_t quadratic = 1057819769 + twice + edgeq_doubling_high_mul(127690142, square);
     int32_t denominator =
         edgeq_doubling_high_mul(mean, quadratic) + edgeq_doubling_high_mul(638450708, twice);
-    int32_t quotient = edgeq_doubling_high_mul(edgeq_rounding_shift_right(numerator, 6),
-                                               edgeq_one_over_one_plus_x(denominator));
+    int32_t quotient = edgeq_doubling_high_mul(
+        edgeq_rounding_shift_right(numerator, 6), edgeq_one_over_one_plus_x(denominator));
     return edgeq_saturating_shift_left(edgeq_doubling_high_mul(parts.power, log_2) + quotient, 1);
 }
 

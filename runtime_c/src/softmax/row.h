@@ -17,8 +17,8 @@ static inline int32_t edgeq_row_max(const int8_t *row, int32_t depth)
 }
 
 /* The sum in Q12 of exp(row[i] - max), at least 1; below 2^12 for rows up to 4095. */
-static inline int32_t edgeq_row_sum(const int8_t *row, int32_t depth, int32_t max,
-                                    const int32_t *exponentials, int32_t differences)
+static inline int32_t edgeq_row_sum(
+    const int8_t *row, int32_t depth, int32_t max, const int32_t *exponentials, int32_t differences)
 {
     int32_t sum = 0;
     for (int32_t i = 0; i < depth; i++) {

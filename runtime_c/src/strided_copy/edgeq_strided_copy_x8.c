@@ -30,5 +30,5 @@ void edgeq_strided_copy_x8(const struct edgeq_strided_copy_params *params, const
     do {
         const uint8_t *row = in + edgeq_box_offset(index, params->strides, inner);
         out = copy_runs(row, out, params->extents[inner], params->strides[inner], params->run_bytes);
-    } while (edgeq_box_next(index, params->extents, inner));
+    } while (edgeq_box_next(index, params->extents, inner) != 0);
 }

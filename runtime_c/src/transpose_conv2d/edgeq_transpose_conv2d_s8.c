@@ -28,7 +28,7 @@ static struct pairs pairs_at(int32_t padded, int32_t size, int32_t taps, int32_t
 
 /* One output value before requantization; `weights` points at the output channel's filter. */
 static int32_t dot(const struct edgeq_transpose_conv2d_params *p, const int8_t *input, const int8_t *weights,
-                   struct pairs rows, struct pairs cols)
+    struct pairs rows, struct pairs cols)
 {
     int32_t acc = 0;
     for (int32_t i = rows.begin; i < rows.end; i++) {
@@ -45,8 +45,8 @@ static int32_t dot(const struct edgeq_transpose_conv2d_params *p, const int8_t *
     return acc;
 }
 
-void edgeq_transpose_conv2d_s8(const struct edgeq_transpose_conv2d_params *params, const int8_t *input,
-                               int8_t *output)
+void edgeq_transpose_conv2d_s8(
+    const struct edgeq_transpose_conv2d_params *params, const int8_t *input, int8_t *output)
 {
     const struct edgeq_transpose_conv2d_params *p = params;
     int32_t filter_size = p->kernel_h * p->kernel_w * p->in_c;
@@ -59,7 +59,7 @@ void edgeq_transpose_conv2d_s8(const struct edgeq_transpose_conv2d_params *param
                 for (int32_t o = 0; o < p->out_c; o++) {
                     int32_t sum = dot(p, input, p->weights + o * filter_size, rows, cols);
                     int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, p->bias[o]), p->multiplier[o],
-                                                     p->shift[o], p->output_offset, p->act_min, p->act_max);
+                        p->shift[o], p->output_offset, p->act_min, p->act_max);
                     *output++ = (int8_t)out;
                 }
             }
