@@ -12,15 +12,27 @@ class Refusal(EdgeqError):
 
 
 class UnsupportedModelError(EdgeqError):
-    """A model with nodes that edgeq refuses: all of them, each with its reason.
+    """A model with nodes that edgeq refuses: all of them, each with its reason; nodes with one reason stand together.
+
+    Args:
+        where: the model.
+        refused: node and reason, in graph order.
 
     Attributes:
         refusals: one line per node, in graph order.
     """
 
-    def __init__(self, where: str, refusals: Sequence[str]) -> None:
-        self.refusals = tuple(refusals)
-        count = len(self.refusals)
-        noun = "node is" if count == 1 else "nodes are"
-        lines = "\n".join(f"  - {line}" for line in self.refusals)
-        super().__init__(f"{where}: {count} {noun} not supported:\n{lines}")
+    def __init__(self, where: str, refused: Sequence[tuple[str, str]]) -> None:
+        self.refusals = tuple(f"{node}: {reason}" for node, reason in refused)
+        nodes: dict[str, list[str]] = {}
+        for node, reason in refused:
+            nodes.setdefault(reason, []).append(node)
+        lines = "".join(_refusal_lines(reason, found) for reason, found in nodes.items())
+        count = "1 node is" if len(refused) == 1 else f"{len(refused)} nodes are"
+        super().__init__(f"{where}: {count} not supported:{lines}")
+
+
+def _refusal_lines(reason: str, nodes: Sequence[str]) -> str:
+    if len(nodes) == 1:
+        return f"\n  - {nodes[0]}: {reason}"
+    return f"\n  - {len(nodes)} nodes: {reason}" + "".join(f"\n      {node}" for node in nodes)

@@ -1,20 +1,20 @@
 """A model ready to be printed as C: kernels chosen, integers computed, memory planned; nothing left to decide."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 import numpy as np
 
 from edgeq import memory
-from edgeq.errors import EdgeqError, Refusal, UnsupportedModelError
+from edgeq.errors import Refusal, UnsupportedModelError
 from edgeq.evaluate import lower_node, operands
 from edgeq.ir import Graph, Node, TensorType
 from edgeq.ir.graph import Array
+from edgeq.ir.rewrite import fresh_name
 from edgeq.ir.text import print_node
 from edgeq.kernels import Kernel
 from edgeq.ops import OPS, Params
+from edgeq.ops.reshape import ReshapeAttrs
 from edgeq.select import select
 
 
@@ -141,6 +141,7 @@ def build_program(graph: Graph, name: str, *, keep_inputs: bool = False) -> Prog
     Raises:
         UnsupportedModelError: listing every node that has no integer meaning or no kernel.
     """
+    graph = _with_stored_outputs(graph)
     params, kernels = _lower_all(graph)
     steps = [_step(graph, node, p, k) for node, p, k in zip(graph.nodes, params, kernels, strict=True)]
     arena = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
@@ -164,10 +165,26 @@ def build_program(graph: Graph, name: str, *, keep_inputs: bool = False) -> Prog
     )
 
 
+def _with_stored_outputs(graph: Graph) -> Graph:
+    """Outputs lie in the arena: one that is a constant is copied there."""
+    for value in graph.outputs:
+        if value in graph.constants:
+            type_ = graph.types[value]
+            stored = fresh_name(graph, f"{value}.out")
+            copy = Node(stored, "reshape", (value,), (stored,), ReshapeAttrs(type_.shape), f"constant output {value}")
+            graph = graph.with_(
+                nodes=(*graph.nodes, copy),
+                outputs=tuple(stored if v == value else v for v in graph.outputs),
+                types={**graph.types, stored: type_},
+                origins={**graph.origins, **({stored: graph.origins[value]} if value in graph.origins else {})},
+            )
+    return graph
+
+
 def _lower_all(graph: Graph) -> tuple[list[Params], list[Kernel]]:
     params: list[Params] = []
     kernels: list[Kernel] = []
-    refusals = []
+    refused = []
     for node in graph.nodes:
         try:
             lowered = lower_node(graph, node)
@@ -175,12 +192,9 @@ def _lower_all(graph: Graph) -> tuple[list[Params], list[Kernel]]:
             kernels.append(select(node.op, lowered, inputs, graph.output_types(node)))
             params.append(lowered)
         except Refusal as error:
-            refusals.append(f"{node.source or node.name}: {error}")
-    for value in graph.outputs:
-        if value in graph.constants:
-            raise EdgeqError(f"{graph.name}: output {value} is a constant; nothing would be computed")
-    if refusals:
-        raise UnsupportedModelError(graph.name, refusals)
+            refused.append((node.source or node.name, str(error)))
+    if refused:
+        raise UnsupportedModelError(graph.name, refused)
     return params, kernels
 
 
@@ -237,9 +251,3 @@ def _layer(
 def _port(graph: Graph, value: str, plan: memory.Plan) -> Port:
     origin = graph.origins.get(value)
     return Port((origin.name if origin else "") or value, value, graph.types[value], plan.offsets[value])
-
-
-def array_rows(array: Array, width: int = 16) -> Sequence[Any]:
-    """A flat array in rows of `width` elements, for printing."""
-    flat = array.reshape(-1)
-    return [flat[i * width : (i + 1) * width] for i in range(math.ceil(flat.size / width))]

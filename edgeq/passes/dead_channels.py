@@ -68,7 +68,21 @@ _WEIGHTED = ("conv2d", "dense", "depthwise_conv2d")
 
 
 def remove_dead_channels(graph: Graph) -> tuple[Graph, Sequence[str]]:
-    """The graph without the channels that can go, and a sentence per value that lost some."""
+    """The graph without the channels that can go, and a sentence per value that lost some.
+
+    Again and again, as a channel that only dead ones read is unused once they are gone.
+    """
+    changes: list[str] = []
+    while True:
+        smaller, found = _remove_once(graph)
+        changes += found
+        if smaller is graph:
+            return graph, changes
+        graph = smaller
+
+
+def _remove_once(graph: Graph) -> tuple[Graph, Sequence[str]]:
+    """One round; the same graph where nothing can go."""
     rules = {node.name: _rule(graph, node) for node in graph.nodes}
     if not any(isinstance(rule, _Mixes) for rule in rules.values()):
         return graph, ()
@@ -83,7 +97,7 @@ def remove_dead_channels(graph: Graph) -> tuple[Graph, Sequence[str]]:
     try:
         return _shrink(graph, rules, values, absorbable, dead)
     except _BiasOverflowError:
-        return graph, ("kept all channels: a bias that absorbs the dead ones would not fit int32",)
+        return graph, ()
 
 
 class _BiasOverflowError(Exception):

@@ -138,7 +138,7 @@ def _refuse_floats(graph: Graph) -> None:
     for value in floats.intersection(graph.inputs, graph.outputs):
         refusals[f"output {_name(graph, value)}"] = "is a float input as it is; accepted: quantized tensors"
     if refusals:
-        raise UnsupportedModelError(graph.name, [f"{where}: {reason}" for where, reason in refusals.items()])
+        raise UnsupportedModelError(graph.name, [*refusals.items()])
 
 
 def _reason(graph: Graph, node: Node) -> str:

@@ -12,6 +12,7 @@ from edgeq.importers.tflite import (
     convolution,
     elementwise,
     folding,
+    l2_normalization,
     matmul,
     movement,
     padding,
@@ -33,6 +34,7 @@ CONVERTERS: Mapping[str, Converter] = {
     **blocks.CONVERTERS,
     **convolution.CONVERTERS,
     **elementwise.CONVERTERS,
+    **l2_normalization.CONVERTERS,
     **matmul.CONVERTERS,
     **movement.CONVERTERS,
     **padding.CONVERTERS,
@@ -70,7 +72,7 @@ def import_tflite(data: bytes, where: str) -> Graph:
 
 def _convert_all(file: TfliteFile, builder: Builder) -> None:
     """Convert every operator; what depends on a refused one is not reported for that alone."""
-    refusals = []
+    refused = []
     missing: set[int] = set()
     for operator in file.operators:
         if operator.name in CONVERTERS and missing.intersection(operator.inputs):
@@ -79,10 +81,10 @@ def _convert_all(file: TfliteFile, builder: Builder) -> None:
         try:
             _convert(OpContext(builder, operator))
         except Refusal as error:
-            refusals.append(f"{source_of(file, operator)}: {error}")
+            refused.append((source_of(file, operator), str(error)))
             missing.update(operator.outputs)
-    if refusals:
-        raise UnsupportedModelError(file.where, refusals)
+    if refused:
+        raise UnsupportedModelError(file.where, refused)
 
 
 def _convert(op: OpContext) -> None:

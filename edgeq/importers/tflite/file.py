@@ -121,7 +121,7 @@ def reading(what: str) -> Iterator[None]:
     try:
         yield
     except (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError) as error:
-        raise EdgeqError(f"{what} cannot be read: an offset points outside the file ({error})") from error
+        raise EdgeqError(f"{what} points outside the file, which is cut short or damaged") from error
 
 
 def _count(where: str, what: str, count: int, size: int) -> int:
