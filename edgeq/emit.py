@@ -5,8 +5,10 @@ every identifier and file name replaced by the network's, so that several networ
 link into one image.
 """
 
+import math
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,10 +21,10 @@ from edgeq.fixedpoint import quantize_multiplier
 from edgeq.ir import DType, TensorType
 from edgeq.ir.graph import Array
 from edgeq.kernels.kernel import c_type
-from edgeq.memory import ALIGNMENT
-from edgeq.program import ArenaRef, ConstantRef, Layer, Port, Program, array_rows
+from edgeq.program import ArenaRef, ConstantRef, Layer, Port, Program
 
-_LINE = 100  # columns of generated comments
+_COLUMNS = 100  # of a generated line, as .clang-format has it for the kernels
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
@@ -109,9 +111,16 @@ def _comment(text: str) -> str:
     return printable.replace("*/", "* /").replace("/*", "/ *")
 
 
-def _wrapped(text: str) -> str:
-    """Comment text in lines of a readable length, indented as a function body is."""
-    return "\n     * ".join(textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False))
+def _statement(opening: str, items: Sequence[str], closing: str) -> str:
+    """A statement around a list of expressions, broken between them where it is too long for a line."""
+    inner = ", ".join(items) + closing
+    for text in (f"    {opening}{inner}", f"    {opening}\n        {inner}"):
+        if max(map(len, text.splitlines())) <= _COLUMNS:
+            return text
+    glued = ", ".join(item.replace(" ", "\N{NO-BREAK SPACE}") for item in items)
+    text = opening.replace(" ", "\N{NO-BREAK SPACE}") + glued + closing
+    lines = textwrap.fill(text, _COLUMNS, initial_indent=" " * 4, subsequent_indent=" " * 8, **_WHOLE_WORDS)
+    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _c_string(text: str) -> str:
@@ -130,7 +139,7 @@ def _port(program: Program, port: Port, kind: str, number: int) -> dict[str, Any
         ("SIZE", f"{type_.size}u"),
         ("SIZE_BYTES", f"{type_.bytes}u"),
         ("TYPE", c_type(type_.dtype.value)),
-        ("ALIGNMENT", f"{max(ALIGNMENT, type_.dtype.bytes)}u"),
+        ("ALIGNMENT", f"{math.gcd(port.offset, program.plan.alignment)}u"),
         ("OFFSET", f"{port.offset}u"),
         *_quant_macros(type_),
     ]
@@ -139,7 +148,7 @@ def _port(program: Program, port: Port, kind: str, number: int) -> dict[str, Any
         "prefix": f"{program.name.upper()}_{kind.upper()}_{number}",
         "symbol": f"{kind}_{number}",
         "ctype": c_type(type_.dtype.value),
-        "offset": port.offset,
+        "pointer": _pointer(f"context->arena + {port.offset}", type_.dtype.value),
         "macros": [{"name": n, "value": v} for n, v in macros],
         "from_random": golden.C_FROM_RANDOM[type_.dtype],
     }
@@ -184,53 +193,58 @@ def _field(program: Program, layer: Layer, name: str) -> str:
 
 
 def _call(program: Program, layer: Layer) -> dict[str, Any]:
-    source = f"  # {layer.node.source}" if layer.node.source else ""
-    note = "" if layer.kernel else "  (a view: nothing to do)"
-    return {
-        "index": layer.index,
-        "comment": _wrapped(_comment(f"{layer.index}: {layer.line}{source}{note}")),
-        "call": _call_text(program, layer),
-    }
+    return {"index": layer.index, "comment": _layer_comment(layer), "call": _call_text(program, layer)}
+
+
+def _layer_comment(layer: Layer) -> str:
+    """What the layer is in the model, and in the graph; as a comment in a function body goes on."""
+    note = "" if layer.kernel else " (a view: nothing to do)"
+    texts = [f"{layer.index}: {layer.node.source or layer.node.op}{note}", layer.line]
+    width = _COLUMNS - len("     *  */")
+    return "\n     * ".join(line for text in texts for line in textwrap.wrap(_comment(text), width, **_WHOLE_WORDS))
 
 
 def _call_text(program: Program, layer: Layer) -> str | None:
     kernel = layer.kernel
     if kernel is None:
         return None
-    function = _renamed(program, kernel.name)
-    outputs = [_pointer(program, o, t) for o, t in zip(layer.outputs, kernel.outputs, strict=True)]
+    wanted = kernel.inputs * len(layer.inputs) if kernel.variadic else kernel.inputs
+    inputs = [_operand(program, i, t, const=True) for i, t in zip(layer.inputs, wanted, strict=True)]
+    outputs = [_operand(program, o, t) for o, t in zip(layer.outputs, kernel.outputs, strict=True)]
     scratch = [] if kernel.scratch is None else [f"arena + {layer.scratch}" if layer.scratch is not None else "NULL"]
-    if not kernel.variadic:
-        inputs = [_pointer(program, i, t, const=True) for i, t in zip(layer.inputs, kernel.inputs, strict=True)]
-        return f"    {function}({', '.join([f'&{layer.name}', *inputs, *outputs, *scratch])});"
-    element = c_type(kernel.inputs[0])
-    pointers = ", ".join(_pointer(program, i, kernel.inputs[0], const=True) for i in layer.inputs)
-    array = f"{layer.name}_inputs"
-    return (
-        f"    const {element} *const {array}[] = {{{pointers}}};\n"
-        f"    {function}({', '.join([f'&{layer.name}', array, *outputs, *scratch])});"
-    )
+    statements = []
+    if kernel.variadic:
+        array = f"{layer.name}_inputs"
+        statements.append(_statement(f"const {c_type(kernel.inputs[0])} *const {array}[] = {{", inputs, "};"))
+        inputs = [array]
+    arguments = [f"&{layer.name}", *inputs, *outputs, *scratch]
+    statements.append(_statement(f"{_renamed(program, kernel.name)}(", arguments, ");"))
+    return "\n".join(statements)
 
 
-def _pointer(program: Program, operand: ArenaRef | ConstantRef, dtype: str, *, const: bool = False) -> str:
+def _operand(program: Program, operand: ArenaRef | ConstantRef, dtype: str, *, const: bool = False) -> str:
     if isinstance(operand, ConstantRef):
         return f"{program.name}_{operand.symbol}"
+    return _pointer(f"arena + {operand.offset}", dtype, const=const)
+
+
+def _pointer(place: str, dtype: str, *, const: bool = False) -> str:
+    """A place in the arena, which is an array of uint8_t, as a pointer to elements of another type."""
     element = c_type(dtype)
-    place = f"arena + {operand.offset}"
     if element in ("void", "uint8_t"):
         return place
-    if element == "int8_t":
-        return f"({'const ' if const else ''}int8_t *)({place})"
-    # Through void, as only the planner knows that the offset is aligned.
-    return f"({'const ' if const else ''}{element} *)(void *)({place})"
+    # Through void where only the planner knows that the offset is aligned.
+    through = "" if element == "int8_t" else "(void *)"
+    return f"({'const ' if const else ''}{element} *){through}({place})"
 
 
 def _array(symbol: str, array: Array) -> dict[str, Any]:
     dtype = DType.of(array.dtype)
-    if dtype.is_float:
-        rows = [", ".join(float_literal(float(v)) for v in row) for row in array_rows(array)]
-    else:
-        rows = [", ".join(_int_literal(int(v), dtype) for v in row) for row in array_rows(array)]
+    flat = array.reshape(-1).tolist()
+    literals = [float_literal(v) if dtype.is_float else _int_literal(int(v), dtype) for v in flat]
+    widest = max(map(len, literals), default=0) + len(", ")
+    count = next(n for n in (16, 8, 4, 2, 1) if n * widest <= _COLUMNS - 4)
+    rows = [", ".join(literals[i : i + count]) for i in range(0, len(literals), count)]
     return {"symbol": symbol, "ctype": c_type(dtype.value), "size": array.size, "rows": rows}
 
 

@@ -51,11 +51,7 @@ def wrap_int32(x: Any) -> Int64Array:
 def saturating_rounding_doubling_high_mul(a: Any, b: Any) -> Int64Array:
     """`a * b * 2 / 2**32` rounded to nearest, halves up; INT32_MIN squared saturates. Source: gemmlowp."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
-    nudge = np.where(product >= 0, np.int64(1 << 30), np.int64(1 - (1 << 30)))
-    total = product + nudge
-    # C's division truncates towards zero; NumPy's shift floors.
-    quotient = np.where(total >= 0, total >> 31, -((-total) >> 31))
-    return np.minimum(quotient, INT32_MAX)
+    return np.asarray(np.minimum((product + (1 << 30)) >> 31, INT32_MAX))
 
 
 def rounding_divide_by_pot(x: Any, exponent: Any) -> Int64Array:

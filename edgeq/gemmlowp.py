@@ -113,6 +113,33 @@ def reciprocal(x: Any, integer_bits: int) -> tuple[Int64Array, Int64Array]:
     return one_over_one_plus_x_for_x_in_0_1((x << zeros) - (1 << 31)), integer_bits - zeros
 
 
+_THREE_HALVES_Q3 = (1 << 28) + (1 << 27)
+
+
+def inverse_square_root(x: Any) -> tuple[Int64Array, Int64Array]:
+    """`1 / sqrt(x)` for x >= 1; 0 counts as 1. Five steps of Newton-Raphson from 1, for x scaled to [1/4, 1) in Q3.
+
+    Source: TFLite `GetInvSqrtQuantizedMultiplierExp` (kernels/internal/common.h).
+
+    Returns:
+        `(r, shift)` with `1 / sqrt(x) ~ r * 2**(-31 - shift)`.
+    """
+    x = np.asarray(x, np.int64)
+    high_mul = saturating_rounding_doubling_high_mul
+    large = x >= 1 << 29
+    scaled = np.where(large, x >> 2, np.maximum(x, 1))
+    pairs = (leading_zeros(scaled) - 1) // 2 - 1
+    scaled = (scaled << (2 * pairs)) >> 1
+    half = rounding_divide_by_pot(scaled, 1)
+    root = np.full_like(scaled, 1 << 28)
+    for _ in range(5):
+        cube = saturating_left_shift(high_mul(high_mul(root, root), root), 6)
+        root = saturating_left_shift(high_mul(_THREE_HALVES_Q3, root) - high_mul(half, cube), 3)
+    shift = 11 + large - pairs
+    result = high_mul(root, _SQRT_HALF) << np.maximum(-shift, 0)
+    return np.where(x <= 1, INT32_MAX, result), np.where(x <= 1, 0, np.maximum(shift, 0))
+
+
 _LOG_2 = 1488522236  # all in Q0
 _SQRT_HALF = 1518500250
 _FOURTH_ROOT_OF_HALF = 1805811301

@@ -99,6 +99,7 @@ class Oracle:
         package: what must be installed.
         module: what that package is imported as.
         load: opens a model: file content, bytes of arena, whether all tensors are kept.
+        infers_shapes: whether it computes the shapes of tensors, or believes those that the file declares.
         deviations: TFLite operators, or element types, that it computes differently from the `tflm` contract, and how.
     """
 
@@ -106,16 +107,18 @@ class Oracle:
     package: str
     module: str
     load: Callable[..., Runtime]
+    infers_shapes: bool
     deviations: Mapping[str, str]
 
 
 ORACLES: Mapping[str, Oracle] = {
-    "tflm": Oracle("TensorFlow Lite Micro, reference kernels", "tflite-micro", "tflite_micro", Tflm, {}),
+    "tflm": Oracle("TensorFlow Lite Micro, reference kernels", "tflite-micro", "tflite_micro", Tflm, False, {}),
     "litert": Oracle(
         "LiteRT, reference kernels (BUILTIN_REF)",
         "ai-edge-litert",
         "ai_edge_litert",
         Litert,
+        True,
         {
             "FULLY_CONNECTED": "scaled in float64 and rounded once; TFLM: in fixed point, rounded twice",
             "uint8": "convolutions multiply the scales of input and weights in float32; TFLM, for int8: in float64",

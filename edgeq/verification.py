@@ -1,5 +1,6 @@
 """Compares the generated C with another runtime, value by value."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from edgeq.compiler import CompiledModel
 from edgeq.errors import EdgeqError
+from edgeq.importers.tflite.builder import with_name
+from edgeq.importers.tflite.file import read_tflite
 from edgeq.ir import DType, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.tensor import dequantize
@@ -120,10 +123,12 @@ def verify(
         track: wraps the loop over samples, for a progress bar.
 
     Raises:
-        EdgeqError: where the runtime is unknown, not installed, refuses the model or crashes.
+        EdgeqError: where the runtime is unknown, not installed, cannot run the model, refuses it or crashes.
     """
     if against not in ORACLES:
         raise EdgeqError(f"unknown runtime {against!r}; accepted: {', '.join(ORACLES)}")
+    if not ORACLES[against].infers_shapes:
+        _require_declared_shapes(model, against)
     samples = samples or random_samples(model.program, _SAMPLES, seed=0)
     outputs = _output_tallies(model)
     inner = _layer_tallies(model) if layers else []
@@ -146,6 +151,23 @@ def verify(
             layers=tuple(t.comparison() for t in inner),
             deviations=_deviations(model, against),
         )
+
+
+def _require_declared_shapes(model: CompiledModel, against: str) -> None:
+    """Refuse what a runtime that believes the file's shapes would compute in too little memory.
+
+    Exporters declare what follows from an open batch as if it were 1, also behind an operator that splits images into
+    more of them.
+    """
+    graph, tensors = model.imported, read_tflite(model.data, model.report.model.file).tensors
+    for value, origin in graph.origins.items():
+        type_, declared = graph.types[value], tensors[origin.index].shape
+        if type_.size != math.prod(declared):
+            raise EdgeqError(
+                f"{ORACLES[against].title} cannot run this model: it believes the file, which declares "
+                f"{with_name(f'tensor {origin.index}', origin.name)} as {list(declared)}, but the shape is "
+                f"{list(type_.shape)}; accepted: models exported with a fixed batch size, or the runtime litert"
+            )
 
 
 def _output_tallies(model: CompiledModel) -> list[_Tally]:

@@ -46,6 +46,15 @@ def two_ports() -> bytes:
     return m.build([a, b], [total, largest])
 
 
+def joined_inputs() -> bytes:
+    """Inputs of 3 and of 5 elements, which lie side by side: the output is their concatenation."""
+    m = TfliteWriter()
+    a, b = (m.tensor((1, size), scale=0.5, zero_point=3) for size in (3, 5))
+    both = m.tensor((1, 8), scale=0.5, zero_point=3)
+    m.operator("CONCATENATION", [a, b], [both], "ConcatenationOptions", axis=1)
+    return m.build([a, b], [both])
+
+
 def float_border() -> bytes:
     """Reals outside, int8 inside: QUANTIZE, TANH, DEQUANTIZE."""
     m = TfliteWriter()
@@ -56,6 +65,19 @@ def float_border() -> bytes:
     m.operator("QUANTIZE", [x], [q])
     m.operator("TANH", [q], [t])
     m.operator("DEQUANTIZE", [t], [y])
+    return m.build([x], [y])
+
+
+def open_batch() -> bytes:
+    """An image is split into four; the file declares the images behind that as one, as their number is open."""
+    m = TfliteWriter()
+    quant: dict[str, Any] = {"scale": 0.5, "zero_point": 3}
+    x = m.tensor((1, 4, 4, 1), **quant, signature=(-1, 4, 4, 1), name="image")
+    parts = m.tensor((1, 2, 2, 1), **quant, signature=(-1, 2, 2, 1), name="parts")
+    y = m.tensor((1, 4, 4, 1), **quant, signature=(-1, 4, 4, 1), name="whole")
+    blocks, none = m.constant(np.array([2, 2], np.int32)), m.constant(np.zeros((2, 2), np.int32))
+    m.operator("SPACE_TO_BATCH_ND", [x, blocks, none], [parts])
+    m.operator("BATCH_TO_SPACE_ND", [parts, blocks, none], [y])
     return m.build([x], [y])
 
 

@@ -55,7 +55,8 @@ def _member(cls: type[Params], name: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(text.split())
+    """The text on one line, whatever lines it was broken into."""
+    return " ".join(re.sub(r"\(\s+", "(", text).split())
 
 
 @pytest.mark.parametrize("cls", _params_classes(), ids=lambda c: c.__name__)

@@ -9,7 +9,7 @@ import oracle
 import pytest
 from tflite_writer import TfliteWriter
 
-from edgeq.errors import EdgeqError, UnsupportedModelError
+from edgeq.errors import EdgeqError
 from edgeq.evaluate import evaluate
 from edgeq.importers import import_model
 from edgeq.ir import Graph
@@ -128,7 +128,7 @@ _PER_CHANNEL = {"scale": [0.5, 0.25], "zero_point": 0, "axis": 0}
     ],
 )
 def test_what_cannot_be_combined_is_refused(model: bytes, sentence: str) -> None:
-    with pytest.raises(UnsupportedModelError, match=re.escape(sentence)):
+    with pytest.raises(EdgeqError, match=re.escape(sentence)):
         build_program(import_model(model, "model.tflite"), "net")
 
 

@@ -24,8 +24,12 @@ _SLACK: dict[str, float] = {
     "RESIZE_BILINEAR": 5.0,
     # Four bits less than an int16 output would need to round correctly.
     "SOFTMAX": 0.1,
+    # Cut off instead of rounded, as in LiteRT.
+    "SQRT": 0.5,
     # A byte scaled down by 2 or more: the first of the two roundings is to half an output step.
-    **dict.fromkeys(("ABS", "LEAKY_RELU", "NEG", "PRELU", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"), 0.26),
+    **dict.fromkeys(
+        ("ABS", "L2_NORMALIZATION", "LEAKY_RELU", "NEG", "PRELU", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"), 0.26
+    ),
 }
 
 

@@ -121,6 +121,37 @@ def test_a_fill_folds(shape: list[int], dtype: Any) -> None:
     _require_litert(_on_constants("FILL", arrays, (shape, dtype)))
 
 
+def test_a_fill_with_a_quantized_value_folds() -> None:
+    """As unrolled recurrent layers make their first state."""
+    m = TfliteWriter()
+    x, y = (m.tensor((2, 3), scale=0.5, zero_point=3) for _ in range(2))
+    state = m.tensor((2, 3), scale=0.25, zero_point=-7)
+    m.operator(
+        "FILL", [m.constant(np.array([2, 3], S32)), m.constant(np.array(5, S8), scale=0.25, zero_point=-7)], [state]
+    )
+    m.operator("ADD", [x, state], [y], "AddOptions")
+    graph = import_model(m.build([x], [y]), "x.tflite")
+    assert [node.op for node in graph.nodes] == ["add"]
+    assert [a.tolist() for a in graph.constants.values()] == [[[5, 5, 5], [5, 5, 5]]]
+
+
+@pytest.mark.parametrize(
+    ("value", "quant", "message"),
+    [
+        (None, {"scale": 0.25}, "the value is computed at run time"),
+        (5, {"scale": 0.5}, "share scale and zero point"),
+        ([5, 6], {"scale": 0.25}, "filled with 2 elements"),
+    ],
+)
+def test_other_quantized_fills_are_refused(value: Any, quant: dict[str, float], message: str) -> None:
+    m = TfliteWriter()
+    x, y = m.tensor((), **quant), m.tensor((2, 3), scale=0.25)
+    fill = x if value is None else m.constant(np.array(value, S8), **quant)
+    m.operator("FILL", [m.constant(np.array([2, 3], S32)), fill], [y])
+    with pytest.raises(EdgeqError, match=message):
+        import_model(m.build([x], [y]), "x.tflite")
+
+
 _MOVES = sorted({**blocks.CASES, **movement.CASES, **padding.CASES, **slicing.CASES})
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import small_models
 from cases import CASES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from toolchains import (
     FLOAT_HELPERS,
     GCC,
     M0PLUS,
+    PEDANTIC,
     SANITIZE,
     TOOLCHAINS,
     Toolchain,
@@ -66,7 +68,8 @@ def _folder(model: edgeq.CompiledModel, folder: Path) -> Path:
 
 def _objects(toolchain: Toolchain, folder: Path, output: Path, *flags: str) -> list[Path]:
     """Every C file of a generated folder, with nothing but the folder itself to include from."""
-    return compile_objects(toolchain, sorted(folder.rglob("*.c")), [folder, folder / "kernels"], output, *flags)
+    sources = sorted(folder.rglob("*.c"))
+    return compile_objects(toolchain, sources, [folder, folder / "kernels"], output, *PEDANTIC, *flags)
 
 
 def _executable(name: str, folder: Path, output: Path, main: str, *flags: str) -> Path:
@@ -179,6 +182,31 @@ int main(void)
 }
 """
     run([_executable("statuses", folder, tmp_path / "out", main)])
+
+
+def test_the_self_test_wants_an_initialised_context(tmp_path: Path) -> None:
+    folder = _folder(_compiled("digits_int8"), tmp_path / "net")
+    main = """
+#include "digits_int8_test.h"
+
+int main(void)
+{
+    struct digits_int8_context context = {NULL};
+    int right = digits_int8_self_test(NULL) == DIGITS_INT8_ERROR_NULL;
+    right &= digits_int8_self_test(&context) == DIGITS_INT8_ERROR_NULL;
+    return right ? 0 : 1;
+}
+"""
+    run([_executable("uninitialised", folder, tmp_path / "out", main)])
+
+
+def test_ports_are_aligned_as_their_macros_say() -> None:
+    """Also a port that lies in the middle of a larger value, wherever that begins."""
+    model = edgeq.compile(small_models.joined_inputs(), name="net")
+    offsets = {f"IN_{i}": port.offset for i, port in enumerate(model.program.inputs, 1)}
+    stated = {name: int(n) for name, n in re.findall(r"NET_(IN_\d)_ALIGNMENT (\d+)u", model.files["net.h"])}
+    assert sorted(offsets.values()) == [0, 3]
+    assert stated == {name: 1 if offset else 4 for name, offset in offsets.items()}
 
 
 def test_two_networks_share_an_image(tmp_path: Path) -> None:
@@ -305,3 +333,13 @@ def test_the_files_read_like_code_written_by_hand() -> None:
         lines = [*text.splitlines(), ""]
         assert not [line for line in lines if line != line.rstrip() or "\t" in line], path
         assert not [a for a, b in itertools.pairwise(lines) if a == b == ""], path
+        # Kernels are formatted under the name `edgeq`.
+        assert path.startswith("kernels/") or not path.endswith((".c", ".h")) or max(map(len, lines)) <= 100, path
+
+
+def test_all_but_tables_is_formatted_as_the_kernels_are(tmp_path: Path) -> None:
+    """Under the repository's style; kernels keep the line breaks that they have under the name `edgeq`."""
+    folder = _folder(_compiled("digits_int8"), tmp_path / "net")
+    style = f"--style=file:{Path(__file__).parents[1] / '.clang-format'}"
+    for name in ("digits_int8.h", "digits_int8.c", "digits_int8_weights.h", "digits_int8_test.h"):
+        assert run(["clang-format", style, folder / name]) == (folder / name).read_text(), name

@@ -108,6 +108,16 @@ def test_an_unknown_runtime(two_ports: CompiledModel) -> None:
         verify(two_ports, "onnx")
 
 
+def test_shapes_that_the_file_declares_wrongly() -> None:
+    """TFLM would write behind the end of such a tensor; LiteRT computes the shape itself, as edgeq does."""
+    model = edgeq.compile(small_models.open_batch())
+    with pytest.raises(
+        EdgeqError, match=r'tensor 1 "parts" as \[1, 2, 2, 1\], but the shape is \[4, 2, 2, 1\]; accepted:'
+    ):
+        verify(model)
+    assert verify(model, "litert", layers=True).passed
+
+
 def test_a_runtime_that_is_not_installed(two_ports: CompiledModel, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = dataclasses.replace(ORACLES["tflm"], module="no_such_module")
     monkeypatch.setattr(oracles, "ORACLES", {"tflm": missing})

@@ -44,6 +44,9 @@ CLANG = Toolchain("clang", ("clang", "-O2", "-fno-pie"), integer="-mgeneral-regs
 M0PLUS, M4, M55 = _cortex("m0plus"), _cortex("m4"), _cortex("m55")
 TOOLCHAINS = (GCC, CLANG, M0PLUS, M4, M55)
 
+# Further warnings that firmware projects turn on.
+PEDANTIC = ("-Wshadow", "-Wundef", "-Wcast-align", "-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes")
+
 # Distributions switch these on by default; they add calls that the code itself does not make.
 _PLAIN = ("-U_FORTIFY_SOURCE", "-fno-stack-protector")
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")

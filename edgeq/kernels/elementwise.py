@@ -21,6 +21,7 @@ def _kernel(op: str, params: type[Params]) -> Kernel:
 KERNELS = (
     _kernel("add", AddParams),
     _kernel("sub", AddParams),
+    _kernel("squared_difference", AddParams),
     _kernel("mul", MulParams),
     _kernel("maximum", BinaryParams),
     _kernel("minimum", BinaryParams),

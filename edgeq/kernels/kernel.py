@@ -30,7 +30,6 @@ class Kernel:
         params: the Params class, twin of the C struct.
         inputs: element types of the run-time inputs; `x8` is any, a trailing `*` is an array of any number of them.
         outputs: element types of the outputs.
-        isa: instruction set it is written for; `c` is portable.
         refuses: the reason why it cannot run these Params, or None.
         scratch: bytes of scratch memory for these Params; None: the function has no scratch argument.
         inplace: inputs whose memory the output may share, byte for byte.
@@ -42,7 +41,6 @@ class Kernel:
     params: type[Params]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    isa: str = "c"
     refuses: Callable[[Any], str | None] = lambda _: None
     scratch: Callable[[Any], int] | None = None
     inplace: tuple[int, ...] = ()

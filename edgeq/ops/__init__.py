@@ -6,8 +6,9 @@ from edgeq.ops.broadcast import BROADCAST
 from edgeq.ops.concat import CONCAT
 from edgeq.ops.conv2d import CONV2D, DEPTHWISE_CONV2D
 from edgeq.ops.dense import DENSE
-from edgeq.ops.elementwise import ADD, MAXIMUM, MINIMUM, MUL, PRELU, SUB
+from edgeq.ops.elementwise import ADD, MAXIMUM, MINIMUM, MUL, PRELU, SQUARED_DIFFERENCE, SUB
 from edgeq.ops.gather import GATHER
+from edgeq.ops.l2_normalize import L2_NORMALIZE
 from edgeq.ops.mirror_pad import MIRROR_PAD
 from edgeq.ops.op import Lowering, Op, Params
 from edgeq.ops.pad import PAD
@@ -36,6 +37,7 @@ _ALL = (
     DEPTHWISE_CONV2D,
     DEQUANTIZE,
     GATHER,
+    L2_NORMALIZE,
     LOG_SOFTMAX,
     MAXIMUM,
     MAX_POOL2D,
@@ -54,6 +56,7 @@ _ALL = (
     RESIZE_NEAREST,
     SLICE,
     SOFTMAX,
+    SQUARED_DIFFERENCE,
     SUB,
     SUM,
     TRANSPOSE,

@@ -1,9 +1,12 @@
-"""Arithmetic on two operands, element by element, either broadcast: `add`, `sub`, `mul`, `maximum`, `minimum`, `prelu`.
+"""Arithmetic on two operands, element by element, either broadcast.
+
+`add`, `sub`, `mul`, `squared_difference`, `maximum`, `minimum`, `prelu`.
 
 Integer meaning, int8:
 
 * `add`, `sub` (TFLite `reference_integer_ops::AddFunc`, `reference_ops::SubElementwise`): each operand, its zero point
   subtracted, is scaled to steps of twice the larger input scale / 2**20; the sum is scaled to the output.
+* `squared_difference` (TFLite Micro `SquaredDifference`): likewise, in steps of twice the larger scale / 2**7, squared.
 * `mul` (TFLite `reference_integer_ops::MulElementwise`): the product is scaled to the output.
 * `maximum`, `minimum` (TFLite `reference_ops::MaximumMinimumBroadcastSlow`): of the bytes; scales must be the same.
 * `prelu` (TFLite `reference_ops::BroadcastPrelu4DSlow`): an input of 0 and more is scaled to the output, a product of
@@ -27,6 +30,9 @@ from edgeq.ops.op import I32, Array, Lowering, Op, require_dtype, require_per_te
 _HEADROOM_BITS = 20
 """Fraction bits that `add` and `sub` work with: 9 bits of difference to a zero point, the sum and the sign fit too."""
 
+_SQUARE_BITS = 7
+"""Fraction bits of `squared_difference`: the square of a sum so scaled fits int32."""
+
 
 @dataclass(frozen=True)
 class ArithmeticAttrs:
@@ -37,7 +43,7 @@ class ArithmeticAttrs:
 
 @dataclass(frozen=True)
 class AddParams(BinaryParams):
-    """Integers of `add` and `sub`."""
+    """Integers of `add`, `sub` and `squared_difference`."""
 
     struct: ClassVar[str] = "add"
 
@@ -95,8 +101,15 @@ def _operands(lowering: Lowering) -> tuple[TensorType, TensorType, TensorType]:
 
 def _lower_add(attrs: ArithmeticAttrs, lowering: Lowering) -> AddParams:
     a, b, output = _operands(lowering)
-    (m1, s1), (m2, s2), (m, s) = _common_scale(a, b, output)
-    low, high = quantized_bounds(attrs.activation, output)
+    return _add_params((a, b, output), _common_scale(a, b, output), quantized_bounds(attrs.activation, output))
+
+
+def _add_params(
+    types: tuple[TensorType, TensorType, TensorType], scaling: Sequence[tuple[int, int]], bounds: tuple[int, int]
+) -> AddParams:
+    """The integers of a sum: multiplier and shift for either operand and for the output, bounds of the output."""
+    a, b, output = types
+    (m1, s1), (m2, s2), (m, s) = scaling
     return AddParams(
         **binary_fields(a.shape, b.shape),
         input1_offset=-a.zero_point,
@@ -108,8 +121,8 @@ def _lower_add(attrs: ArithmeticAttrs, lowering: Lowering) -> AddParams:
         output_multiplier=m,
         output_shift=s,
         output_offset=output.zero_point,
-        act_min=low,
-        act_max=high,
+        act_min=bounds[0],
+        act_max=bounds[1],
     )
 
 
@@ -126,6 +139,16 @@ def _common_scale(a: TensorType, b: TensorType, output: TensorType) -> list[tupl
             f"scales {a.scale} and {b.scale} to {output.scale}; accepted: an output scale above 2**-19 of theirs"
         )
     return pairs
+
+
+def _lower_squared_difference(_: BinaryAttrs, lowering: Lowering) -> AddParams:
+    """Source: TFLite Micro `PrepareQuantized` (squared_difference.cc), where the last divisor is a float32."""
+    a, b, output = _operands(lowering)
+    common = 2 * max(a.scale, b.scale)
+    with np.errstate(over="ignore"):
+        ratio = common * common / float(np.float32(1 << 2 * _SQUARE_BITS) * np.float32(output.scale))
+    scaling = [quantize_multiplier(factor) for factor in (a.scale / common, b.scale / common, ratio)]
+    return _add_params((a, b, output), scaling, DType.S8.range)
 
 
 def _lower_mul(attrs: ArithmeticAttrs, lowering: Lowering) -> MulParams:
@@ -168,18 +191,30 @@ def _lower_prelu(_: BinaryAttrs, lowering: Lowering) -> PreluParams:
 
 
 def _eval_add(params: AddParams, inputs: Sequence[Any], combine: Callable[..., Any]) -> tuple[Array, ...]:
-    a = _addend(inputs[0], params.input1_offset, params.input1_multiplier, params.input1_shift)
-    b = _addend(inputs[1], params.input2_offset, params.input2_multiplier, params.input2_shift)
-    total = combine(a, b)
+    a, b = _addends(params, inputs, _HEADROOM_BITS)
+    return _scaled_sum(params, combine(a, b))
+
+
+def _eval_squared_difference(params: AddParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    a, b = _addends(params, inputs, _SQUARE_BITS)
+    return _scaled_sum(params, np.square(a - b))
+
+
+def _addends(params: AddParams, inputs: Sequence[Any], bits: int) -> tuple[Int64Array, Int64Array]:
+    """Both operands in the common scale, with so many bits of fraction."""
+    a = (inputs[0].astype(np.int64) + params.input1_offset) << bits
+    b = (inputs[1].astype(np.int64) + params.input2_offset) << bits
+    return (
+        multiply_by_quantized_multiplier(a, params.input1_multiplier, params.input1_shift),
+        multiply_by_quantized_multiplier(b, params.input2_multiplier, params.input2_shift),
+    )
+
+
+def _scaled_sum(params: AddParams, total: Int64Array) -> tuple[Array, ...]:
     out = requantize(
         total, params.output_multiplier, params.output_shift, params.output_offset, params.act_min, params.act_max
     )
     return (out.astype(np.int8),)
-
-
-def _addend(x: Array, offset: int, multiplier: int, shift: int) -> Int64Array:
-    """An operand in the common scale."""
-    return multiply_by_quantized_multiplier((x.astype(np.int64) + offset) << _HEADROOM_BITS, multiplier, shift)
 
 
 def _eval_mul(params: MulParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
@@ -229,6 +264,15 @@ SUB = Op(
     eval_float=_arithmetic(np.subtract),
     lower=_lower_add,
     eval_int=partial(_eval_add, combine=np.subtract),
+)
+
+SQUARED_DIFFERENCE = Op(
+    name="squared_difference",
+    attrs=BinaryAttrs,
+    infer=infer_binary,
+    eval_float=_function(lambda a, b: np.square(a - b)),
+    lower=_lower_squared_difference,
+    eval_int=_eval_squared_difference,
 )
 
 MUL = Op(

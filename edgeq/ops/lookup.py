@@ -9,7 +9,9 @@ import numpy as np
 from edgeq.errors import Refusal
 from edgeq.fixedpoint import Int64Array
 from edgeq.ir import DType, Shape, TensorType
+from edgeq.ir.tensor import dequantize
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, S8Data, require_dtype, require_per_tensor
+from edgeq.ops.quantize import quantize_array
 
 Table = Callable[[Any, TensorType, TensorType], Array]
 """Attributes, input and output type to the outputs for -128 .. 127, any integers; they are clamped to int8."""
@@ -20,7 +22,13 @@ Real = Callable[[Any, Array], Array]
 
 @dataclass(frozen=True)
 class UnaryAttrs:
-    """Nothing: the op's name says which function it is."""
+    """The op's name says which function it is.
+
+    Attributes:
+        in_reals: it is computed in float32, from what the input stands for, and then quantized (`passes.tabulate`).
+    """
+
+    in_reals: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,13 @@ def lookup_op(name: str, real: Real, table: Table, attrs: type = UnaryAttrs) -> 
         for type_, what in ((x, "input"), (output, "output")):
             require_dtype(type_, DType.S8, what=what)
             require_per_tensor(type_, what)
-        outputs = np.clip(table(attributes, x, output), *DType.S8.range)
+        fill = _in_reals if getattr(attributes, "in_reals", False) else table
+        outputs = np.clip(fill(attributes, x, output), *DType.S8.range)
         return LookupParams(x.size, outputs.astype(np.int8))
+
+    def _in_reals(attributes: Any, x: TensorType, output: TensorType) -> Array:
+        """Dequantize, compute, quantize; where there is no real result, as a quantize of no number."""
+        return quantize_array(real(attributes, dequantize(steps(x) + x.zero_point, x)), output)
 
     return Op(name=name, attrs=attrs, infer=_infer, eval_float=eval_float, lower=lower, eval_int=_eval_int)
 

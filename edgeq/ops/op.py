@@ -18,7 +18,6 @@ from edgeq.errors import Refusal
 from edgeq.ir import DType, Shape, TensorType
 
 Array = np.ndarray[Any, Any]
-FloatArray = NDArray[np.float32]
 
 # The fields of a Params class carry the C type of the struct field of the same name.
 I32 = Annotated[int, "int32_t"]

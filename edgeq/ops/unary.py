@@ -1,4 +1,4 @@
-"""Functions of one value: sigmoids, the relu family, `elu`, `gelu`, `hard_swish`, `exp`, `log`, `abs`, `neg`.
+"""Functions of one value: sigmoids, the relu family, `elu`, `gelu`, `hard_swish`, exponentials, roots, signs, rounding.
 
 Each has a meaning on reals and a function that fills its table (`edgeq.ops.lookup`) with what TensorFlow Lite Micro
 computes for int8, or LiteRT's reference kernels where TFLM has none.
@@ -162,6 +162,30 @@ def _sign_table(function: Callable[[Array], Array], _: Any, x: TensorType, outpu
     return requantize(function(steps(x)), *multiplier, output.zero_point, *_INT8)
 
 
+_ROOT_BITS = 20
+"""Fraction bits of a reciprocal root between its two scalings."""
+
+
+def _rsqrt_table(_: Any, x: TensorType, output: TensorType) -> Array:
+    """The reciprocal root of the steps, then of their scale. At 0, and below, the highest output.
+
+    Source: TFLite Micro `SetRsqrtOutputMultiplier`, `RsqrtEvalQuantized`, which fails on inputs below 0.
+    """
+    mantissa, right = gemmlowp.inverse_square_root(np.maximum(steps(x), 1))
+    root = multiply_by_quantized_multiplier(1, mantissa, _ROOT_BITS - right)
+    multiplier, shift = quantize_multiplier(1 / (math.sqrt(x.scale) * output.scale))
+    result = multiply_by_quantized_multiplier(root, multiplier, shift - _ROOT_BITS) + output.zero_point
+    return np.where(steps(x) <= 0, _INT8[1], result)
+
+
+def _sqrt_table(_: Any, x: TensorType, output: TensorType) -> Array:
+    """In float32, cut off instead of rounded. Source: measured on LiteRT's kernel, which fails on inputs below 0."""
+    values = np.float32(x.scale) * np.maximum(steps(x), 0).astype(np.float32)
+    with np.errstate(over="ignore"):
+        roots = np.minimum(np.sqrt(values) / np.float32(output.scale), 256)
+    return np.asarray(np.trunc(roots) + output.zero_point)
+
+
 def _float_table(real: Callable[[Any, Array], Array]) -> Table:
     """A function in float32, rounded to the output's steps.
 
@@ -193,6 +217,12 @@ def _double(function: Callable[[Array], Array]) -> Callable[[Any, Array], Array]
 
 
 def _elu(_: Any, x: Array) -> Array:
+    """Source: TFLite `reference_ops::Elu`."""
+    return np.where(x < 0, np.expm1(np.minimum(x, 0).astype(np.float64)).astype(np.float32), x)
+
+
+def _elu_of_bytes(_: Any, x: Array) -> Array:
+    """Source: TFLite Micro `EluPrepare`, where a byte's exponential is rounded before 1 is subtracted."""
     return np.where(x < 0, np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32) - np.float32(1), x)
 
 
@@ -213,6 +243,17 @@ def _gelu(attrs: GeluAttrs, x: Array) -> Array:
     return np.asarray(np.float32(0.5) * x * tail, np.float32)
 
 
+_ONLY_REAL: dict[str, Callable[[Any, Array], Array]] = {
+    "ceil": _double(np.ceil),
+    "cos": _double(np.cos),
+    "floor": _double(np.floor),
+    "round": _double(np.rint),
+    "sin": _double(np.sin),
+    "square": _double(np.square),
+}
+"""Functions whose integer meaning is the real one, rounded."""
+
+
 def _clamp_op(activation: Activation, quotient: Callable[[float, float], float]) -> Op:
     return lookup_op(activation.value, lambda _, x: activation.apply(x), _clamp_table(activation, quotient))
 
@@ -231,11 +272,14 @@ UNARY = (
         LeakyReluAttrs,
     ),
     lookup_op("hard_swish", lambda _, x: x * np.clip(x + 3, 0, 6) / 6, _hard_swish_table),
-    lookup_op("elu", _elu, _float_table(_elu)),
+    lookup_op("elu", _elu, _float_table(_elu_of_bytes)),
     lookup_op("gelu", _gelu, _float_table(_gelu), GeluAttrs),
     lookup_op("exp", _double(np.exp), _float_table(_double(np.exp))),
     lookup_op("log", _double(_log), _float_table(_double(_log))),
     lookup_op("abs", lambda _, x: np.abs(x), partial(_sign_table, np.abs)),
     lookup_op("neg", lambda _, x: -x, partial(_sign_table, np.negative)),
+    lookup_op("sqrt", _double(lambda x: np.sqrt(np.maximum(x, 0))), _sqrt_table),
+    lookup_op("rsqrt", _double(lambda x: 1 / np.sqrt(np.maximum(x, 0))), _rsqrt_table),
+    *(lookup_op(name, real, _float_table(real)) for name, real in _ONLY_REAL.items()),
 )
 """The records, one per function."""

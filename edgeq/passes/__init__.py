@@ -18,6 +18,7 @@ from edgeq.passes.integer_ports import integer_ports
 from edgeq.passes.merge_moves import merge_moves
 from edgeq.passes.merge_requantizes import merge_requantizes
 from edgeq.passes.remove_dead_nodes import remove_dead_nodes
+from edgeq.passes.tabulate import tabulate
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ DEAD_CHANNELS = Pass("remove dead channels", remove_dead_channels)
 PIPELINE: tuple[Pass, ...] = (
     Pass("fold constants", fold_constants),
     Pass("remove dead nodes", remove_dead_nodes),
+    Pass("tabulate functions", tabulate),
     INTEGER_PORTS,
     Pass("merge moves", merge_moves),
     Pass("merge requantizes", merge_requantizes),

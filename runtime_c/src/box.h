@@ -8,8 +8,8 @@
 
 enum { EDGEQ_MAX_RANK = 8 };
 
-/* Moves `index` to the next position; returns 0 behind the last one. A box without dimensions has one
- * position. */
+/* Moves `index` to the next position; returns 0 behind the last one. A box without dimensions has
+ * one position. */
 static inline int edgeq_box_next(int32_t *index, const int32_t *extents, int32_t rank)
 {
     for (int32_t d = rank - 1; d >= 0; d--) {

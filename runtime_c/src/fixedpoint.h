@@ -2,9 +2,9 @@
 #ifndef EDGEQ_FIXEDPOINT_H
 #define EDGEQ_FIXEDPOINT_H
 
-/* Fixed-point arithmetic of TensorFlow Lite Micro (gemmlowp). Right shifts of negative values are arithmetic,
- * and conversions to a narrower signed type keep the low bits: C leaves both to the implementation, and every
- * compiler for two's complement machines does them so. */
+/* Fixed-point arithmetic of TensorFlow Lite Micro (gemmlowp). Right shifts of negative values are
+ * arithmetic, and conversions to a narrower signed type keep the low bits: C leaves both to the
+ * implementation, and every compiler for two's complement machines does them so. */
 
 #include <stdint.h>
 
@@ -45,8 +45,8 @@ static inline int32_t edgeq_wrapping_add(int32_t a, int32_t b)
     return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
-/* The output stage of every accumulating kernel: scale, add the zero point, clamp. Clamping first keeps the
- * addition in range. */
+/* The output stage of every accumulating kernel: scale, add the zero point, clamp. Clamping first
+ * keeps the addition in range. */
 static inline int32_t edgeq_output_stage(
     int32_t acc, int32_t multiplier, int32_t shift, int32_t offset, int32_t low, int32_t high)
 {

@@ -43,6 +43,10 @@ def _mul_scale(a: float, b: float) -> float:
     return a * b * 74
 
 
+def _square_scale(a: float, b: float) -> float:
+    return max(a, b) ** 2 * 150
+
+
 def _prelu_scale(a: float, b: float) -> float:
     return max(a, a * b * 74) * 0.7
 
@@ -83,4 +87,5 @@ CASES = {
     "MAXIMUM": _binary("MAXIMUM", None),
     "MINIMUM": _binary("MINIMUM", None),
     "PRELU": _binary("PRELU", _prelu_scale),
+    "SQUARED_DIFFERENCE": _binary("SQUARED_DIFFERENCE", _square_scale),
 }

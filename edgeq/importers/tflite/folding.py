@@ -16,6 +16,7 @@ from edgeq.errors import Refusal
 from edgeq.importers.tflite.builder import Converter, OpContext
 from edgeq.importers.tflite.movement import normalize_axis
 from edgeq.ir.graph import Array
+from edgeq.ops.op import require_same_elements
 
 _Compute = Callable[[OpContext, Sequence[Array]], Array]
 
@@ -200,6 +201,15 @@ FOLDINGS: Mapping[str, Folding] = {
 }
 
 
+def _fill_quantized(op: OpContext) -> None:
+    """Unrolled recurrent layers make their first state like this."""
+    if op.arity != FOLDINGS["FILL"].arity:
+        raise Refusal(f"{op.arity} inputs; accepted: {FOLDINGS['FILL'].arity}")
+    value = op.constant(1, "the value")
+    require_same_elements(op.type(1), op.output_type())
+    op.fold(_fill(op, [value, value]))
+
+
 def _run_time(_: OpContext) -> None:
     raise Refusal("computes from values of the run; accepted: constants without quantization, as in shape arithmetic")
 
@@ -208,5 +218,6 @@ CONVERTERS = {
     "SHAPE": Converter(_shape, (), "folded"),
     "RANK": Converter(_rank, (), "folded"),
     **{name: Converter(_run_time, (), "folded: constants without quantization only") for name in FOLDINGS},
+    "FILL": Converter(_fill_quantized, (), "folded"),
 }
 """What stands for the operators that no other converter takes."""

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* Products of rows x depth and depth x cols matrices, over three batch dimensions. The steps are in elements:
- * from one matrix to the next of a batch dimension (0 where it is broadcast), and from one row, column or
- * product term to the next. The output is dense. */
+/* Products of rows x depth and depth x cols matrices, over three batch dimensions. The steps are in
+ * elements: from one matrix to the next of a batch dimension (0 where it is broadcast), and from
+ * one row, column or product term to the next. The output is dense. */
 struct edgeq_batch_matmul_params {
     int32_t batch0;
     int32_t batch1;

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* Tensors are batch, row, column, channel. Weights are out_c, kernel_h, kernel_w, in_c / groups, or for the
- * depthwise kernel kernel_h, kernel_w, out_c. `bias` has one row of out_c values per region; the region of
- * output row y, column x is bias_row[y] * bias_cols + bias_col[x], or 0 where bias_row is null. `multiplier`
- * and `shift` have out_c entries. */
+/* Tensors are batch, row, column, channel. Weights are out_c, kernel_h, kernel_w, in_c / groups, or
+ * for the depthwise kernel kernel_h, kernel_w, out_c. `bias` has one row of out_c values per
+ * region; the region of output row y, column x is bias_row[y] * bias_cols + bias_col[x], or 0 where
+ * bias_row is null. `multiplier` and `shift` have out_c entries. */
 struct edgeq_conv2d_params {
     int32_t batches;
     int32_t in_h;
@@ -40,6 +40,7 @@ struct edgeq_conv2d_params {
 };
 
 void edgeq_conv2d_s8(const struct edgeq_conv2d_params *params, const int8_t *input, int8_t *output);
-void edgeq_depthwise_conv2d_s8(const struct edgeq_conv2d_params *params, const int8_t *input, int8_t *output);
+void edgeq_depthwise_conv2d_s8(
+    const struct edgeq_conv2d_params *params, const int8_t *input, int8_t *output);
 
 #endif

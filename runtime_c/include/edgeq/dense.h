@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* Input is batches rows of in_features, output batches rows of out_features. Weights are out_features rows of
- * in_features. `bias`, `multiplier` and `shift` have out_features entries; the input's zero point is in the
- * bias. */
+/* Input is batches rows of in_features, output batches rows of out_features. Weights are
+ * out_features rows of in_features. `bias`, `multiplier` and `shift` have out_features entries; the
+ * input's zero point is in the bias. */
 struct edgeq_dense_params {
     int32_t batches;
     int32_t in_features;

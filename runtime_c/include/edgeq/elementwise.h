@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* Two operands, broadcast along the output, which is written front to back in runs of `run` elements. Within
- * a run an operand advances by its step, 1 or 0. `loops` has three numbers for each of the `depth` loops
- * around the run, outermost first: iterations, elements by which input1 advances, and input2. The output may
- * be the same memory as an operand that has as many elements. */
+/* Two operands, broadcast along the output, which is written front to back in runs of `run`
+ * elements. Within a run an operand advances by its step, 1 or 0. `loops` has three numbers for
+ * each of the `depth` loops around the run, outermost first: iterations, elements by which input1
+ * advances, and input2. The output may be the memory of an operand that has as many elements. */
 struct edgeq_binary_params {
     int32_t depth;
     int32_t run;
@@ -51,8 +51,8 @@ struct edgeq_mul_params {
     int32_t act_max;
 };
 
-/* input1 is the activation, input2 is alpha. `positive` scales inputs of 0 and more, `negative` the products
- * of the others with alpha. */
+/* input1 is the activation, input2 is alpha. `positive` scales inputs of 0 and more, `negative` the
+ * products of the others with alpha. */
 struct edgeq_prelu_params {
     int32_t depth;
     int32_t run;
@@ -68,17 +68,19 @@ struct edgeq_prelu_params {
     int32_t output_offset;
 };
 
-void edgeq_add_s8(
-    const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
-void edgeq_sub_s8(
-    const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
-void edgeq_mul_s8(
-    const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
-void edgeq_maximum_s8(
-    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
-void edgeq_minimum_s8(
-    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
-void edgeq_prelu_s8(
-    const struct edgeq_prelu_params *params, const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_add_s8(const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2,
+    int8_t *output);
+void edgeq_sub_s8(const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2,
+    int8_t *output);
+void edgeq_squared_difference_s8(const struct edgeq_add_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output);
+void edgeq_mul_s8(const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2,
+    int8_t *output);
+void edgeq_maximum_s8(const struct edgeq_binary_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output);
+void edgeq_minimum_s8(const struct edgeq_binary_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output);
+void edgeq_prelu_s8(const struct edgeq_prelu_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output);
 
 #endif

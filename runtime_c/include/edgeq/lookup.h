@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* `table` has the output for each of the inputs -128 .. 127, in this order. The output may be the same memory
- * as the input. */
+/* `table` has the output for each of the inputs -128 .. 127, in this order. The output may be the
+ * same memory as the input. */
 struct edgeq_lookup_params {
     int32_t count;
     const int8_t *table;

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Tensors are batch, row, column, channel; every window has at least one value on the image. Halves of a mean
- * are rounded away from `halves_from`. */
+/* Tensors are batch, row, column, channel; every window has at least one value on the image. Halves
+ * of a mean are rounded away from `halves_from`. */
 struct edgeq_pool_params {
     int32_t batches;
     int32_t in_h;
@@ -24,7 +24,9 @@ struct edgeq_pool_params {
     int32_t act_max;
 };
 
-void edgeq_avg_pool2d_s8(const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
-void edgeq_max_pool2d_s8(const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_avg_pool2d_s8(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_max_pool2d_s8(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
 
 #endif

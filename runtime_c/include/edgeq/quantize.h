@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* output = clamp(round(input / scale) + zero_point, out_min, out_max), halves rounded away from zero. */
+/* output = clamp(round(input / scale) + zero_point, out_min, out_max), halves rounded away from
+ * zero. */
 struct edgeq_quantize_params {
     int32_t count;
     float scale;
@@ -20,7 +21,8 @@ struct edgeq_dequantize_params {
     int32_t zero_point;
 };
 
-void edgeq_quantize_f32_s8(const struct edgeq_quantize_params *params, const float *input, int8_t *output);
+void edgeq_quantize_f32_s8(
+    const struct edgeq_quantize_params *params, const float *input, int8_t *output);
 void edgeq_dequantize_s8_f32(
     const struct edgeq_dequantize_params *params, const int8_t *input, float *output);
 

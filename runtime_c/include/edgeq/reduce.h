@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* In both structs: sizes and strides, in elements, of the dimensions that are kept, of which there is one
- * output for each index, and of those that are reduced. */
+/* In both structs: sizes and strides, in elements, of the dimensions that are kept, of which there
+ * is one output for each index, and of those that are reduced. */
 
 /* The output is the sum of the elements and of `bias`, scaled. */
 struct edgeq_sum_params {
@@ -45,6 +45,7 @@ struct edgeq_reduce_max_params {
 };
 
 void edgeq_sum_s8(const struct edgeq_sum_params *params, const int8_t *input, int8_t *output);
-void edgeq_reduce_max_s8(const struct edgeq_reduce_max_params *params, const int8_t *input, int8_t *output);
+void edgeq_reduce_max_s8(
+    const struct edgeq_reduce_max_params *params, const int8_t *input, int8_t *output);
 
 #endif

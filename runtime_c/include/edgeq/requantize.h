@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-/* output = clamp((input + input_offset) * multiplier * 2^(shift - 31) + output_offset, out_min, out_max).
- * Where the elements of input and output have the same size, the two may be the same memory. */
+/* output = clamp((input + input_offset) * multiplier * 2^(shift - 31) + output_offset, out_min,
+ * out_max). Where the elements of input and output have the same size, the two may be the same
+ * memory. */
 struct edgeq_requantize_params {
     int32_t count;
     int32_t input_offset;

@@ -16,8 +16,8 @@ struct edgeq_resize_nearest_params {
     const int16_t *columns;
 };
 
-/* Output row y lies row_weights[y] / 1024 of the way from input row rows[y] to the next; columns likewise. A
- * weight of 0 needs no next one. */
+/* Output row y lies row_weights[y] / 1024 of the way from input row rows[y] to the next; columns
+ * likewise. A weight of 0 needs no next one. */
 struct edgeq_resize_bilinear_params {
     int32_t batches;
     int32_t in_h;

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* `exponentials` has `differences` entries: exp(-d) in Q0 for each difference d to the largest element of a
- * row. Larger differences add nothing to the row's sum and give the smallest output. A quotient in Q0 has
- * output_shift bits more than an output. */
+/* `exponentials` has `differences` entries: exp(-d) in Q0 for each difference d to the largest
+ * element of a row. Larger differences add nothing to the row's sum and give the smallest output. A
+ * quotient in Q0 has output_shift bits more than an output. */
 struct edgeq_softmax_params {
     int32_t rows;
     int32_t depth;
@@ -25,8 +25,11 @@ struct edgeq_log_softmax_params {
     const int32_t *exponentials;
 };
 
-void edgeq_softmax_s8(const struct edgeq_softmax_params *params, const int8_t *input, int8_t *output);
-void edgeq_softmax_s8_s16(const struct edgeq_softmax_params *params, const int8_t *input, int16_t *output);
-void edgeq_log_softmax_s8(const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output);
+void edgeq_softmax_s8(
+    const struct edgeq_softmax_params *params, const int8_t *input, int8_t *output);
+void edgeq_softmax_s8_s16(
+    const struct edgeq_softmax_params *params, const int8_t *input, int16_t *output);
+void edgeq_log_softmax_s8(
+    const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* Slices, transposes and broadcasts: the output is one run of run_bytes bytes after the other, for every
- * position [i0, i1, ...] within `extents`; that run begins `offset + i0 * strides[0] + i1 * strides[1] + ...`
- * bytes into the input. `rank` is 1 to 8. */
+/* Slices, transposes and broadcasts: the output is one run of run_bytes bytes after the other, for
+ * every position [i0, i1, ...] within `extents`; that run begins `offset + i0 * strides[0] + i1 *
+ * strides[1] + ...` bytes into the input. `rank` is 1 to 8. */
 struct edgeq_strided_copy_params {
     int32_t rank;
     int32_t run_bytes;
@@ -15,6 +15,7 @@ struct edgeq_strided_copy_params {
     const int32_t *strides;
 };
 
-void edgeq_strided_copy_x8(const struct edgeq_strided_copy_params *params, const void *input, void *output);
+void edgeq_strided_copy_x8(
+    const struct edgeq_strided_copy_params *params, const void *input, void *output);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* Tensors are batch, row, column, channel. Weights are out_c, kernel_h, kernel_w, in_c. Tap (ky, kx) of input
- * position (y, x) adds to output position (y * stride_h + ky - pad_top, x * stride_w + kx - pad_left).
- * `bias`, `multiplier` and `shift` have out_c entries. */
+/* Tensors are batch, row, column, channel. Weights are out_c, kernel_h, kernel_w, in_c. Tap (ky,
+ * kx) of input position (y, x) adds to output position (y * stride_h + ky - pad_top, x * stride_w +
+ * kx - pad_left). `bias`, `multiplier` and `shift` have out_c entries. */
 struct edgeq_transpose_conv2d_params {
     int32_t batches;
     int32_t in_h;

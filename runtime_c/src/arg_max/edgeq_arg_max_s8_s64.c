@@ -3,7 +3,8 @@
 
 #include "arg_max/search.h"
 
-void edgeq_arg_max_s8_s64(const struct edgeq_arg_max_params *params, const int8_t *input, int64_t *output)
+void edgeq_arg_max_s8_s64(
+    const struct edgeq_arg_max_params *params, const int8_t *input, int64_t *output)
 {
     const struct edgeq_arg_max_params *p = params;
     for (int32_t i = 0; i < p->outer; i++, input += p->size * p->inner) {

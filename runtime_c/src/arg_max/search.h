@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The index of the first of the largest among `size` elements, `stride` apart. Complementing all bits (flip
- * -1) reverses the order, so that the smallest is found by the same comparison. */
+/* The index of the first of the largest among `size` elements, `stride` apart. Complementing all
+ * bits (flip -1) reverses the order, so that the smallest is found by the same comparison. */
 static inline int32_t edgeq_first_max(const int8_t *in, int32_t size, int32_t stride, int32_t flip)
 {
     int32_t max = in[0] ^ flip;

@@ -21,8 +21,8 @@ static int8_t *matmul(
     for (int32_t m = 0; m < p->rows; m++) {
         for (int32_t n = 0; n < p->cols; n++) {
             int32_t sum = dot(p, lhs + m * p->lhs_row_step, rhs + n * p->rhs_col_step);
-            int32_t out =
-                edgeq_output_stage(sum, p->multiplier, p->shift, p->output_offset, p->act_min, p->act_max);
+            int32_t out = edgeq_output_stage(
+                sum, p->multiplier, p->shift, p->output_offset, p->act_min, p->act_max);
             *output++ = (int8_t)out;
         }
     }

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-void edgeq_concat_x8(const struct edgeq_concat_params *params, const void *const *inputs, void *output)
+void edgeq_concat_x8(
+    const struct edgeq_concat_params *params, const void *const *inputs, void *output)
 {
     uint8_t *out = output;
     for (int32_t k = 0; k < params->outer; k++) {

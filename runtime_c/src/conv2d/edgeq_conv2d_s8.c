@@ -4,9 +4,9 @@
 #include "conv2d/window.h"
 #include "fixedpoint.h"
 
-/* One output value before requantization: the dot product over the taps that fall on the image. `input`
- * points at the first of the group's `depth` channels in the first pixel of the image, `weights` at the
- * output channel's filter. */
+/* One output value before requantization: the dot product over the taps that fall on the image.
+ * `input` points at the first of the group's `depth` channels in the first pixel of the image,
+ * `weights` at the output channel's filter. */
 static int32_t dot(const struct edgeq_conv2d_params *p, const int8_t *input, const int8_t *weights,
     struct edgeq_taps rows, struct edgeq_taps cols, int32_t top, int32_t left, int32_t depth)
 {
@@ -39,7 +39,8 @@ void edgeq_conv2d_s8(const struct edgeq_conv2d_params *params, const int8_t *inp
             struct edgeq_taps rows = edgeq_taps_inside(top, p->in_h, p->kernel_h, p->dilation_h);
             for (int32_t x = 0; x < p->out_w; x++, output += p->out_c) {
                 int32_t left = x * p->stride_w - p->pad_left;
-                struct edgeq_taps cols = edgeq_taps_inside(left, p->in_w, p->kernel_w, p->dilation_w);
+                struct edgeq_taps cols =
+                    edgeq_taps_inside(left, p->in_w, p->kernel_w, p->dilation_w);
                 const int32_t *bias = edgeq_conv2d_bias(p, y, x);
                 const int8_t *group = input;
                 for (int32_t o = 0, next = filters; o < p->out_c; o++) {
@@ -47,9 +48,10 @@ void edgeq_conv2d_s8(const struct edgeq_conv2d_params *params, const int8_t *inp
                         group += depth;
                         next += filters;
                     }
-                    int32_t sum = dot(p, group, p->weights + o * filter_size, rows, cols, top, left, depth);
-                    int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, bias[o]), p->multiplier[o],
-                        p->shift[o], p->output_offset, p->act_min, p->act_max);
+                    int32_t sum =
+                        dot(p, group, p->weights + o * filter_size, rows, cols, top, left, depth);
+                    int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, bias[o]),
+                        p->multiplier[o], p->shift[o], p->output_offset, p->act_min, p->act_max);
                     output[o] = (int8_t)out;
                 }
             }

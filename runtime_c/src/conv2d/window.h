@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* The taps [begin, end) of a kernel axis that fall on the image, when tap 0 falls on pixel `origin`. */
+/* The taps [begin, end) of a kernel axis that fall on the image, when tap 0 falls on pixel
+ * `origin`. */
 struct edgeq_taps {
     int32_t begin;
     int32_t end;
@@ -26,7 +27,8 @@ static inline struct edgeq_taps edgeq_taps_inside(
 }
 
 /* The bias row that applies at output position (y, x). */
-static inline const int32_t *edgeq_conv2d_bias(const struct edgeq_conv2d_params *params, int32_t y, int32_t x)
+static inline const int32_t *edgeq_conv2d_bias(
+    const struct edgeq_conv2d_params *params, int32_t y, int32_t x)
 {
     if (params->bias_row == NULL) {
         return params->bias;

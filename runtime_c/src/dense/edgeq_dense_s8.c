@@ -3,7 +3,8 @@
 
 #include "fixedpoint.h"
 
-static int32_t dot(const int8_t *input, const int8_t *weights, int32_t length, int32_t weight_offset)
+static int32_t dot(
+    const int8_t *input, const int8_t *weights, int32_t length, int32_t weight_offset)
 {
     int32_t acc = 0;
     for (int32_t i = 0; i < length; i++) {

@@ -3,21 +3,21 @@
 
 #include "elementwise/runs.h"
 
-static void run(
-    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
+static void run(const struct edgeq_binary_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output)
 {
     const int32_t step1 = params->input1_step;
     const int32_t step2 = params->input2_step;
     const int8_t *end = output + params->run;
     while (output < end) {
-        *output++ = *input1 > *input2 ? *input1 : *input2;
+        *output++ = (int8_t)(*input1 > *input2 ? *input1 : *input2);
         input1 += step1;
         input2 += step2;
     }
 }
 
-void edgeq_maximum_s8(
-    const struct edgeq_binary_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
+void edgeq_maximum_s8(const struct edgeq_binary_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output)
 {
     struct edgeq_runs at = {input1, input2, {0}};
     do {

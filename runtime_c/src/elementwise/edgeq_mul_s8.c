@@ -4,22 +4,23 @@
 #include "elementwise/runs.h"
 #include "fixedpoint.h"
 
-/* The parameters are copied, as the compiler must assume that a byte of the output may be part of them. */
-static void run(
-    const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
+/* The parameters are copied, as the compiler must assume that a byte of the output may be part of
+ * them. */
+static void run(const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2,
+    int8_t *output)
 {
     const struct edgeq_mul_params p = *params;
     for (int32_t i = 0; i < p.run; i++) {
         int32_t product = (*input1 + p.input1_offset) * (*input2 + p.input2_offset);
-        output[i] =
-            (int8_t)edgeq_output_stage(product, p.multiplier, p.shift, p.output_offset, p.act_min, p.act_max);
+        output[i] = (int8_t)edgeq_output_stage(
+            product, p.multiplier, p.shift, p.output_offset, p.act_min, p.act_max);
         input1 += p.input1_step;
         input2 += p.input2_step;
     }
 }
 
-void edgeq_mul_s8(
-    const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
+void edgeq_mul_s8(const struct edgeq_mul_params *params, const int8_t *input1, const int8_t *input2,
+    int8_t *output)
 {
     struct edgeq_runs at = {input1, input2, {0}};
     do {

@@ -4,9 +4,10 @@
 #include "elementwise/runs.h"
 #include "fixedpoint.h"
 
-/* The parameters are copied, as the compiler must assume that a byte of the output may be part of them. */
-static void run(
-    const struct edgeq_prelu_params *params, const int8_t *input, const int8_t *alpha, int8_t *output)
+/* The parameters are copied, as the compiler must assume that a byte of the output may be part of
+ * them. */
+static void run(const struct edgeq_prelu_params *params, const int8_t *input, const int8_t *alpha,
+    int8_t *output)
 {
     const struct edgeq_prelu_params p = *params;
     for (int32_t i = 0; i < p.run; i++) {
@@ -16,8 +17,8 @@ static void run(
             out = edgeq_output_stage(
                 x, p.positive_multiplier, p.positive_shift, p.output_offset, INT8_MIN, INT8_MAX);
         } else {
-            out = edgeq_output_stage(x * (*alpha + p.alpha_offset), p.negative_multiplier, p.negative_shift,
-                p.output_offset, INT8_MIN, INT8_MAX);
+            out = edgeq_output_stage(x * (*alpha + p.alpha_offset), p.negative_multiplier,
+                p.negative_shift, p.output_offset, INT8_MIN, INT8_MAX);
         }
         output[i] = (int8_t)out;
         input += p.input1_step;
@@ -25,8 +26,8 @@ static void run(
     }
 }
 
-void edgeq_prelu_s8(
-    const struct edgeq_prelu_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
+void edgeq_prelu_s8(const struct edgeq_prelu_params *params, const int8_t *input1,
+    const int8_t *input2, int8_t *output)
 {
     struct edgeq_runs at = {input1, input2, {0}};
     do {

@@ -4,8 +4,8 @@
 #include "elementwise/runs.h"
 #include "elementwise/sum.h"
 
-void edgeq_sub_s8(
-    const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2, int8_t *output)
+void edgeq_sub_s8(const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2,
+    int8_t *output)
 {
     struct edgeq_runs at = {input1, input2, {0}};
     do {

@@ -6,8 +6,8 @@
 
 enum { EDGEQ_MAX_LOOPS = 7 };
 
-/* Where both operands are when the next run of the output begins, and the iterations that each loop has
- * done. */
+/* Where both operands are when the next run of the output begins, and the iterations that each loop
+ * has done. */
 struct edgeq_runs {
     const int8_t *input1;
     const int8_t *input2;

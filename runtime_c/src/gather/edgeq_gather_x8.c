@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-void edgeq_gather_x8(
-    const struct edgeq_gather_params *params, const void *input1, const int32_t *input2, void *output)
+void edgeq_gather_x8(const struct edgeq_gather_params *params, const void *input1,
+    const int32_t *input2, void *output)
 {
     const struct edgeq_gather_params *p = params;
     const uint8_t *in = input1;

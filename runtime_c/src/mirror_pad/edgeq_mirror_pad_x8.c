@@ -14,9 +14,10 @@ static int32_t mirrored(int32_t i, int32_t size, int32_t overlap)
     return i < size ? i : 2 * size - 1 - overlap - i;
 }
 
-/* One row of the last dimension: the image in front, the row itself, the image behind. Returns the end of
- * what was written. */
-static uint8_t *mirror_row(const struct edgeq_mirror_pad_params *p, const uint8_t *row, uint8_t *out)
+/* One row of the last dimension: the image in front, the row itself, the image behind. Returns the
+ * end of what was written. */
+static uint8_t *mirror_row(
+    const struct edgeq_mirror_pad_params *p, const uint8_t *row, uint8_t *out)
 {
     int32_t d = p->rank - 1;
     int32_t size = p->extents[d];
@@ -25,15 +26,17 @@ static uint8_t *mirror_row(const struct edgeq_mirror_pad_params *p, const uint8_
     for (int32_t i = -before; i < 0; i++, out += p->run_bytes) {
         memcpy(out, row + mirrored(i, size, p->overlap) * p->run_bytes, (size_t)p->run_bytes);
     }
-    memcpy(out, row, (size_t)(size * p->run_bytes));
-    out += size * p->run_bytes;
+    int32_t row_bytes = size * p->run_bytes;
+    memcpy(out, row, (size_t)row_bytes);
+    out += row_bytes;
     for (int32_t i = size; i < size + after; i++, out += p->run_bytes) {
         memcpy(out, row + mirrored(i, size, p->overlap) * p->run_bytes, (size_t)p->run_bytes);
     }
     return out;
 }
 
-void edgeq_mirror_pad_x8(const struct edgeq_mirror_pad_params *params, const void *input, void *output)
+void edgeq_mirror_pad_x8(
+    const struct edgeq_mirror_pad_params *params, const void *input, void *output)
 {
     const struct edgeq_mirror_pad_params *p = params;
     int32_t inner = p->rank - 1;
@@ -43,7 +46,8 @@ void edgeq_mirror_pad_x8(const struct edgeq_mirror_pad_params *params, const voi
     do {
         int32_t row = 0;
         for (int32_t d = 0; d < inner; d++) {
-            row = row * p->extents[d] + mirrored(index[d] - p->before[d], p->extents[d], p->overlap);
+            row =
+                row * p->extents[d] + mirrored(index[d] - p->before[d], p->extents[d], p->overlap);
         }
         out = mirror_row(p, (const uint8_t *)input + row * row_bytes, out);
     } while (edgeq_box_next(index, p->out_extents, inner) != 0);

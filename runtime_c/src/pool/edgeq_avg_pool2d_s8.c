@@ -5,8 +5,8 @@
 #include "pool/span.h"
 
 /* One channel of one window; `input` points at the channel in the first pixel of the image. */
-static int32_t sum(const struct edgeq_pool_params *p, const int8_t *input, struct edgeq_pool_span rows,
-    struct edgeq_pool_span cols)
+static int32_t sum(const struct edgeq_pool_params *p, const int8_t *input,
+    struct edgeq_pool_span rows, struct edgeq_pool_span cols)
 {
     int32_t acc = 0;
     for (int32_t y = rows.begin; y < rows.end; y++) {
@@ -25,7 +25,8 @@ static int32_t mean(int32_t total, int32_t count)
     return (total > 0 ? total + half : total - half) / count;
 }
 
-void edgeq_avg_pool2d_s8(const struct edgeq_pool_params *params, const int8_t *input, int8_t *output)
+void edgeq_avg_pool2d_s8(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output)
 {
     const struct edgeq_pool_params *p = params;
     for (int32_t b = 0; b < p->batches; b++, input += p->in_h * p->in_w * p->channels) {

@@ -9,7 +9,7 @@
 static void largest(const struct edgeq_pool_params *p, const int8_t *input, int8_t *output,
     struct edgeq_pool_span rows, struct edgeq_pool_span cols)
 {
-    /* Copied, as the compiler must assume that a byte of the output may be part of the parameters. */
+    /* Copied, as a byte of the output may be one of the parameters for all the compiler knows. */
     const int32_t channels = p->channels;
     const int32_t act_max = p->act_max;
     memset(output, (uint8_t)p->act_min, (size_t)channels);
@@ -17,16 +17,17 @@ static void largest(const struct edgeq_pool_params *p, const int8_t *input, int8
         const int8_t *in = input + (y * p->in_w + cols.begin) * channels;
         for (int32_t x = cols.begin; x < cols.end; x++, in += channels) {
             for (int32_t c = 0; c < channels; c++) {
-                output[c] = in[c] > output[c] ? in[c] : output[c];
+                output[c] = (int8_t)(in[c] > output[c] ? in[c] : output[c]);
             }
         }
     }
     for (int32_t c = 0; c < channels; c++) {
-        output[c] = output[c] > act_max ? (int8_t)act_max : output[c];
+        output[c] = (int8_t)(output[c] > act_max ? act_max : output[c]);
     }
 }
 
-void edgeq_max_pool2d_s8(const struct edgeq_pool_params *params, const int8_t *input, int8_t *output)
+void edgeq_max_pool2d_s8(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output)
 {
     const struct edgeq_pool_params *p = params;
     for (int32_t b = 0; b < p->batches; b++, input += p->in_h * p->in_w * p->channels) {

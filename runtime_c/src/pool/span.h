@@ -10,7 +10,8 @@ struct edgeq_pool_span {
     int32_t end;
 };
 
-static inline struct edgeq_pool_span edgeq_pool_span_of(int32_t origin, int32_t size, int32_t window)
+static inline struct edgeq_pool_span edgeq_pool_span_of(
+    int32_t origin, int32_t size, int32_t window)
 {
     struct edgeq_pool_span span = {origin, origin + window};
     if (span.begin < 0) {

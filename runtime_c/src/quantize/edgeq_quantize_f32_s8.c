@@ -9,11 +9,13 @@ static int32_t round_half_away(float x)
     return whole + (part >= 0.5f) - (part <= -0.5f);
 }
 
-void edgeq_quantize_f32_s8(const struct edgeq_quantize_params *params, const float *input, int8_t *output)
+void edgeq_quantize_f32_s8(
+    const struct edgeq_quantize_params *params, const float *input, int8_t *output)
 {
     const struct edgeq_quantize_params p = *params;
-    /* Clamped before the conversion, which is undefined out of range. The bounds are integers, so that
-     * rounding afterwards stays within them. A NaN fails the comparison and becomes the lowest value. */
+    /* Clamped before the conversion, which is undefined out of range. The bounds are integers, so
+     * that rounding afterwards stays within them. A NaN fails the comparison and becomes the lowest
+     * value. */
     float first = (float)(p.out_min - p.zero_point);
     float last = (float)(p.out_max - p.zero_point);
     for (int32_t i = 0; i < p.count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/reduce.h"
 
-/* The largest element over the reduced dimensions, whose first is `first`. Complementing all bits (flip -1)
- * reverses the order, so that the smallest is found by the same comparison. */
+/* The largest element over the reduced dimensions, whose first is `first`. Complementing all bits
+ * (flip -1) reverses the order, so that the smallest is found by the same comparison. */
 static int32_t largest(const struct edgeq_reduce_max_params *p, const int8_t *first)
 {
     int32_t stride = p->reduced_stride_2;
@@ -20,7 +20,8 @@ static int32_t largest(const struct edgeq_reduce_max_params *p, const int8_t *fi
     return max ^ flip;
 }
 
-void edgeq_reduce_max_s8(const struct edgeq_reduce_max_params *params, const int8_t *input, int8_t *output)
+void edgeq_reduce_max_s8(
+    const struct edgeq_reduce_max_params *params, const int8_t *input, int8_t *output)
 {
     const struct edgeq_reduce_max_params *p = params;
     for (int32_t i = 0; i < p->kept_0; i++) {

@@ -26,8 +26,8 @@ void edgeq_sum_s8(const struct edgeq_sum_params *params, const int8_t *input, in
         for (int32_t j = 0; j < p->kept_1; j++) {
             const int8_t *first = input + i * p->kept_stride_0 + j * p->kept_stride_1;
             for (int32_t k = 0; k < p->kept_2; k++) {
-                *output++ = (int8_t)edgeq_output_stage(sum(p, first + k * p->kept_stride_2), p->multiplier,
-                    p->shift, p->output_offset, INT8_MIN, INT8_MAX);
+                *output++ = (int8_t)edgeq_output_stage(sum(p, first + k * p->kept_stride_2),
+                    p->multiplier, p->shift, p->output_offset, INT8_MIN, INT8_MAX);
             }
         }
     }

@@ -3,7 +3,8 @@
 
 #include "requantize/one.h"
 
-void edgeq_requantize_s8_s8(const struct edgeq_requantize_params *params, const int8_t *input, int8_t *output)
+void edgeq_requantize_s8_s8(
+    const struct edgeq_requantize_params *params, const int8_t *input, int8_t *output)
 {
     const struct edgeq_requantize_params p = *params;
     for (int32_t i = 0; i < p.count; i++) {

@@ -3,8 +3,8 @@
 
 #include "fixedpoint.h"
 
-/* One pixel: `in` points at the one above and to the left, `below` and `right` lead to its neighbours (0
- * where the weight is 0). Weights are in 1/1024, so that sums stay below 2^27. */
+/* One pixel: `in` points at the one above and to the left, `below` and `right` lead to its
+ * neighbours (0 where the weight is 0). Weights are in 1/1024, so that sums stay below 2^27. */
 static void interpolate(const int8_t *in, int32_t below, int32_t right, int32_t weight_below,
     int32_t weight_right, int32_t channels, int8_t *out)
 {

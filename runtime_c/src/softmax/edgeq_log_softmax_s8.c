@@ -3,14 +3,15 @@
 
 #include "softmax/row.h"
 
-/* x = mantissa * 2^power with the mantissa, in Q0, near the fourth root of 1/2 and the power in Q6. */
+/* x = mantissa * 2^power with the mantissa, in Q0, near the fourth root of 1/2 and the power
+ * in Q6. */
 struct split {
     int32_t mantissa;
     int32_t power;
 };
 
-/* Of x in Q12: from x itself and from x divided by the root of 2, the smaller mantissa and the larger power.
- */
+/* Of x in Q12: from x itself and from x divided by the root of 2, the smaller mantissa and the
+ * larger power. */
 static struct split split(int32_t x)
 {
     const int32_t sqrt_half = 1518500250;
@@ -29,7 +30,8 @@ static struct split split(int32_t x)
     return parts;
 }
 
-/* log(x) in Q5 for x >= 1 in Q12: the power's share, and a quotient of polynomials for the mantissa's. */
+/* log(x) in Q5 for x >= 1 in Q12: the power's share, and a quotient of polynomials for the
+ * mantissa's. */
 static int32_t logarithm(int32_t x)
 {
     const int32_t log_2 = 1488522236;
@@ -40,7 +42,8 @@ static int32_t logarithm(int32_t x)
     int32_t twice = 2 * (mantissa - fourth_root_of_half);
     int32_t square = edgeq_doubling_high_mul(twice, twice);
     int32_t cube = edgeq_doubling_high_mul(twice, square);
-    int32_t numerator = edgeq_doubling_high_mul(twice, mantissa) + edgeq_doubling_high_mul(cube, 117049297);
+    int32_t numerator =
+        edgeq_doubling_high_mul(twice, mantissa) + edgeq_doubling_high_mul(cube, 117049297);
     int32_t quadratic = 1057819769 + twice + edgeq_doubling_high_mul(127690142, square);
     int32_t denominator =
         edgeq_doubling_high_mul(mean, quadratic) + edgeq_doubling_high_mul(638450708, twice);
@@ -49,12 +52,14 @@ static int32_t logarithm(int32_t x)
     return edgeq_saturating_shift_left(edgeq_doubling_high_mul(parts.power, log_2) + quotient, 1);
 }
 
-void edgeq_log_softmax_s8(const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output)
+void edgeq_log_softmax_s8(
+    const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output)
 {
     const struct edgeq_log_softmax_params *p = params;
     for (int32_t row = 0; row < p->rows; row++, input += p->depth) {
         int32_t max = edgeq_row_max(input, p->depth);
-        int32_t log_sum = logarithm(edgeq_row_sum(input, p->depth, max, p->exponentials, p->differences));
+        int32_t log_sum =
+            logarithm(edgeq_row_sum(input, p->depth, max, p->exponentials, p->differences));
         for (int32_t i = 0; i < p->depth; i++) {
             int32_t difference = max - input[i];
             int32_t out = INT8_MIN;

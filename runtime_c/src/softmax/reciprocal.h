@@ -2,6 +2,7 @@
 #ifndef EDGEQ_SOFTMAX_RECIPROCAL_H
 #define EDGEQ_SOFTMAX_RECIPROCAL_H
 
+#include "edgeq/softmax.h"
 #include "softmax/row.h"
 
 /* 1 / sum = scale * 2^-shift, scale in Q0. */
@@ -11,7 +12,7 @@ struct edgeq_reciprocal {
 };
 
 /* Of a sum in Q12. */
-static inline struct edgeq_reciprocal edgeq_reciprocal(int32_t sum)
+static inline struct edgeq_reciprocal edgeq_reciprocal_of(int32_t sum)
 {
     int32_t zeros = edgeq_leading_zeros(sum);
     /* The highest bit is the 1 in 1 + x. */
@@ -20,14 +21,18 @@ static inline struct edgeq_reciprocal edgeq_reciprocal(int32_t sum)
     return reciprocal;
 }
 
-/* The quotient of an exponential in Q0 by the sum, with `shift` bits fewer. */
-static inline int32_t edgeq_quotient(struct edgeq_reciprocal reciprocal, int32_t exponential, int32_t shift)
+/* The share in the row's sum, in output steps above the lowest, of an element that is `difference`
+ * below the largest one. */
+static inline int32_t edgeq_softmax_steps(
+    const struct edgeq_softmax_params *p, struct edgeq_reciprocal reciprocal, int32_t difference)
 {
-    int32_t right = reciprocal.shift + shift;
+    int32_t right = reciprocal.shift + p->output_shift;
     /* Beyond 31 less than half a step is left. */
-    return right > 31
-               ? 0
-               : edgeq_rounding_shift_right(edgeq_doubling_high_mul(reciprocal.scale, exponential), right);
+    if (difference >= p->differences || right > 31) {
+        return 0;
+    }
+    int32_t quotient = edgeq_doubling_high_mul(reciprocal.scale, p->exponentials[difference]);
+    return edgeq_rounding_shift_right(quotient, right);
 }
 
 #endif

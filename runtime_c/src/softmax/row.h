@@ -4,8 +4,8 @@
 
 #include "fixedpoint.h"
 
-/* What softmax needs to know of a row before it can compute the first output. Qn is fixed point with n bits
- * before the binary point. */
+/* What softmax needs to know of a row before it can compute the first output. Qn is fixed point
+ * with n bits before the binary point. */
 
 static inline int32_t edgeq_row_max(const int8_t *row, int32_t depth)
 {
@@ -47,8 +47,8 @@ static inline int32_t edgeq_saturating_shift_left(int32_t x, int32_t exponent)
     return x > limit ? INT32_MAX : (x < -limit - 1 ? INT32_MIN : x * ((int32_t)1 << exponent));
 }
 
-/* 1 / (1 + x), both in Q0, for x in [0, 1], by three steps of Newton-Raphson division from 48/17 - 32/17 * d
- * in Q2, where d = (1 + x) / 2. */
+/* 1 / (1 + x), both in Q0, for x in [0, 1], by three steps of Newton-Raphson division
+ * from 48/17 - 32/17 * d in Q2, where d = (1 + x) / 2. */
 static inline int32_t edgeq_one_over_one_plus_x(int32_t x)
 {
     const int32_t one = 1 << 29;

@@ -3,8 +3,8 @@
 
 #include "fixedpoint.h"
 
-/* What reaches one output position along one axis: pair i in [begin, end) is kernel tap `tap + i * stride` of
- * input position `position - i`. */
+/* What reaches one output position along one axis: pair i in [begin, end) is kernel tap `tap + i *
+ * stride` of input position `position - i`. */
 struct pairs {
     int32_t position;
     int32_t tap;
@@ -27,8 +27,8 @@ static struct pairs pairs_at(int32_t padded, int32_t size, int32_t taps, int32_t
 }
 
 /* One output value before requantization; `weights` points at the output channel's filter. */
-static int32_t dot(const struct edgeq_transpose_conv2d_params *p, const int8_t *input, const int8_t *weights,
-    struct pairs rows, struct pairs cols)
+static int32_t dot(const struct edgeq_transpose_conv2d_params *p, const int8_t *input,
+    const int8_t *weights, struct pairs rows, struct pairs cols)
 {
     int32_t acc = 0;
     for (int32_t i = rows.begin; i < rows.end; i++) {
@@ -58,8 +58,8 @@ void edgeq_transpose_conv2d_s8(
                 struct pairs cols = pairs_at(x + p->pad_left, p->in_w, p->kernel_w, p->stride_w);
                 for (int32_t o = 0; o < p->out_c; o++) {
                     int32_t sum = dot(p, input, p->weights + o * filter_size, rows, cols);
-                    int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, p->bias[o]), p->multiplier[o],
-                        p->shift[o], p->output_offset, p->act_min, p->act_max);
+                    int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, p->bias[o]),
+                        p->multiplier[o], p->shift[o], p->output_offset, p->act_min, p->act_max);
                     *output++ = (int8_t)out;
                 }
             }
