@@ -54,7 +54,7 @@ class Conv2dParams(Params):
 
     `bias` holds one row of `out_c` values per region of output positions: the region of row y, column x is
     `bias_row[y] * bias_cols + bias_col[x]`, or 0 everywhere where `bias_row` is null. More than one region comes from
-    channels that were removed because they are constant per position (`passes.dead_channels`).
+    channels that were removed because they are constant per position (`passes.remove_dead_channels`).
     """
 
     struct: ClassVar[str] = "conv2d"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from edgeq.ir import Graph
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
-from edgeq.passes.dead_channels import remove_dead_channels
 from edgeq.passes.drop_no_ops import drop_no_ops
 from edgeq.passes.fold_constants import fold_constants
 from edgeq.passes.fold_padding import fold_padding
@@ -17,6 +16,7 @@ from edgeq.passes.fuse_activations import fuse_activations
 from edgeq.passes.integer_ports import integer_ports
 from edgeq.passes.merge_moves import merge_moves
 from edgeq.passes.merge_requantizes import merge_requantizes
+from edgeq.passes.remove_dead_channels import remove_dead_channels
 from edgeq.passes.remove_dead_nodes import remove_dead_nodes
 from edgeq.passes.tabulate import tabulate
 

@@ -22,6 +22,7 @@ from edgeq.evaluate import evaluate
 from edgeq.fixedpoint import INT32_MAX, INT32_MIN
 from edgeq.ir import DType, Graph, Node, Origin, Quant, TensorType
 from edgeq.ir.graph import Array
+from edgeq.ir.rewrite import drop_dead
 from edgeq.ops.conv2d import Conv2dAttrs, accumulate
 
 Mask = NDArray[np.bool_]
@@ -270,23 +271,12 @@ def _shrink(
             changes.append(f"removed {lost} of {dead[node.outputs[0]].size} channels of {node.source or node.name}")
     origins = {v: _kept_origin(o, keep[v]) if v in keep and dead[v].any() else o for v, o in graph.origins.items()}
     result = graph.with_(nodes=tuple(build.nodes), types=build.types, constants=build.constants, origins=origins)
-    return _without_orphans(result), changes
+    return drop_dead(result)[0], changes
 
 
 def _kept_origin(origin: Origin, keep: NDArray[np.int64]) -> Origin:
     before = origin.channels if origin.channels is not None else range(int(keep.max()) + 1)
     return replace(origin, channels=tuple(before[k] for k in keep))
-
-
-def _without_orphans(graph: Graph) -> Graph:
-    """Constants that were replaced leave the graph."""
-    read = {v for node in graph.nodes for v in node.inputs} | set(graph.outputs)
-    gone = graph.constants.keys() - read
-    return graph.with_(
-        types={v: t for v, t in graph.types.items() if v not in gone},
-        constants={v: a for v, a in graph.constants.items() if v not in gone},
-        origins={v: o for v, o in graph.origins.items() if v not in gone},
-    )
 
 
 def _shrink_mixing(build: _Shrinker, node: Node, constant_input: Array, absorbed: Mask) -> Node:

@@ -12,7 +12,7 @@ from edgeq.importers import import_model
 from edgeq.ir import Graph
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
-from edgeq.passes.dead_channels import remove_dead_channels
+from edgeq.passes.remove_dead_channels import remove_dead_channels
 from edgeq.program import build_program
 
 
