@@ -47,3 +47,13 @@ def test_all_refused_nodes_are_listed_those_with_one_reason_together() -> None:
     assert lines[0] == "model: 2 nodes are not supported:"
     assert lines[1].startswith("  - 2 nodes: the first operand is s16; accepted: s8")
     assert lines[2:] == ['      ADD #0 "tensor2"', '      ADD #1 "tensor3"']
+
+
+def test_what_stands_behind_an_unknown_operator_is_looked_at_too() -> None:
+    m = TfliteWriter()
+    x, y, z = (m.tensor((1, 4), dtype, scale=0.5) for dtype in (np.int8, np.int16, np.int16))
+    m.operator("SVDF", [x], [y])
+    m.operator("ADD", [y, y], [z], "AddOptions")
+    with pytest.raises(UnsupportedModelError) as caught:
+        edgeq.compile(m.build([x], [z]))
+    assert [refusal.split(":")[0] for refusal in caught.value.refusals] == ['SVDF #0 "tensor1"', 'ADD #1 "tensor2"']

@@ -71,20 +71,26 @@ def import_tflite(data: bytes, where: str) -> Graph:
 
 
 def _convert_all(file: TfliteFile, builder: Builder) -> None:
-    """Convert every operator; what depends on a refused one is not reported for that alone."""
-    refused = []
-    missing: set[int] = set()
+    """Convert every operator, or raise with all that are refused.
+
+    The outputs of a refused operator are taken as the file declares them, so that those behind it are looked at too;
+    what depends on a tensor of which not even that is known is not reported for that alone.
+    """
+    refused: dict[str, str] = {}
+    unknown: set[int] = set()
     for operator in file.operators:
-        if operator.name in CONVERTERS and missing.intersection(operator.inputs):
-            missing.update(operator.outputs)
+        if operator.name in CONVERTERS and unknown.intersection(operator.inputs):
+            unknown.update(operator.outputs)
             continue
         try:
             _convert(OpContext(builder, operator))
         except Refusal as error:
-            refused.append((source_of(file, operator), str(error)))
-            missing.update(operator.outputs)
+            refused[source_of(file, operator)] = str(error)
+            unknown.update(index for index in operator.outputs if not builder.assume(index))
     if refused:
-        raise UnsupportedModelError(file.where, refused)
+        refused = {**builder.refusals(), **refused}
+        in_order = [source_of(file, operator) for operator in file.operators]
+        raise UnsupportedModelError(file.where, [(source, refused[source]) for source in in_order if source in refused])
 
 
 def _convert(op: OpContext) -> None:

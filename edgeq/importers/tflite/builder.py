@@ -14,7 +14,7 @@ import flatbuffers.table
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.evaluate import operands
+from edgeq.evaluate import lower_node, operands
 from edgeq.importers.tflite.file import Operator, Tensor, TfliteFile, reading
 from edgeq.ir import DType, Graph, Node, Origin, Quant, Shape, TensorType
 from edgeq.ir.graph import Array
@@ -84,6 +84,29 @@ class Builder:
         self.types[name] = type_
         self.origins[name] = Origin(tensor.name, tensor.index)
         return name
+
+    def assume(self, index: int) -> bool:
+        """Take a tensor that nothing could compute as the file declares it; whether the file says enough."""
+        tensor = self.file.tensors[index]
+        if index in self._values:
+            return True
+        if tensor.dtype is None or tensor.dynamic or 0 in tensor.shape:
+            return False
+        self.define(tensor, self.type_of(tensor), f"t{index}")
+        return True
+
+    def refusals(self) -> dict[str, str]:
+        """Source and reason of each node so far that has no integer meaning; floats may yet become integers."""
+        graph = self.graph("", (), ())
+        reasons = {}
+        for node in graph.nodes:
+            types = [t for t in (*graph.input_types(node), *graph.output_types(node)) if t is not None]
+            try:
+                if not any(t.dtype.is_float for t in types):
+                    lower_node(graph, node)
+            except Refusal as error:
+                reasons[node.source] = str(error)
+        return reasons
 
     def add_node(self, node: Node, types: Sequence[TensorType]) -> None:
         """Append a node with the types of its outputs."""
