@@ -182,9 +182,11 @@ class OpContext:
     def options(self, cls: type[_Options]) -> _Options:
         """The operator's options read as `cls` of the `tflite` package; the schema's defaults where there are none."""
         table = self.operator.options or _EMPTY_TABLE
+        what = f"{self._builder.file.where}: options of {self.source}"
         options: Any = cls()
-        options.Init(table.Bytes, table.Pos)
-        return cast("_Options", _CheckedOptions(options, f"{self._builder.file.where}: options of {self.source}"))
+        with reading(what):
+            options.Init(table.Bytes, table.Pos)
+        return cast("_Options", _CheckedOptions(options, what))
 
     def activation(self, code: int) -> Activation:
         """A fused activation; Refusal for those that no quantized kernel has (TANH, SIGN_BIT)."""
