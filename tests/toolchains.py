@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,8 @@ FLOAT_HELPERS = re.compile(rf"{COMPILER_HELPERS.pattern}|__aeabi_(c?[fd]|u?[il]2
 
 
 def tool(name: str) -> str:
-    """The path of a tool; skips the test where it is missing, fails it in CI."""
-    path = shutil.which(name)
+    """The path of a tool, on PATH or beside this Python; skips the test where it is missing, fails it in CI."""
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if path is None:
         message = f"{name} is not installed (scripts/test installs what the tests need)"
         if os.environ.get("CI") == "true":
@@ -98,9 +99,10 @@ def compile_objects(
 
 def run(command: Sequence[str | Path], folder: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """What a command prints; fails the test where the command fails or warns."""
-    tool(str(command[0]))
     environment = {**os.environ, **(env or {})}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [tool(str(command[0])), *command[1:]], cwd=folder, capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode or done.stderr:
         pytest.fail(f"{command[0]} ended with status {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
     return done.stdout
