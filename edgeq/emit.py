@@ -280,14 +280,16 @@ def _kernel_files(program: Program) -> dict[str, str]:
         if target in files:
             continue
         text = (resources.RUNTIME / path).read_text(encoding="utf-8")
-        pending += [_resolve(include) for include in _INCLUDE.findall(text)]
-        flat = _INCLUDE.sub(lambda m: f'#include "{_renamed_file(program, _flat_name(_resolve(m[1])))}"', text)
+        pending += [_resolve(program, include) for include in _INCLUDE.findall(text)]
+        flat = _INCLUDE.sub(lambda m: f'#include "{_renamed_file(program, _flat_name(_resolve(program, m[1])))}"', text)
         files[target] = _renamed(program, flat)
     return files
 
 
-def _resolve(include: str) -> PurePosixPath:
-    """Public headers are `edgeq/...` below include/, private ones lie below src/."""
+def _resolve(program: Program, include: str) -> PurePosixPath:
+    """Public headers are `edgeq/...` below include/, private ones lie below src/; how to round is for the graph."""
+    if include == "rounding.h":
+        return PurePosixPath("rounding", program.graph.rounding.value, include)
     return PurePosixPath("include" if include.startswith("edgeq/") else "src", include)
 
 

@@ -18,7 +18,7 @@ def select(op: str, params: Params, inputs: Sequence[TensorType], outputs: Seque
     for kernel in KERNELS:
         if op not in kernel.ops:
             continue
-        reason = _mismatch(kernel, inputs, outputs) or kernel.refuses(params)
+        reason = _mismatch(kernel, inputs, outputs) or _other_params(kernel, params) or kernel.refuses(params)
         if reason is None:
             return kernel
         reasons.append(f"{kernel.name}: {reason}")
@@ -34,3 +34,9 @@ def _mismatch(kernel: Kernel, inputs: Sequence[TensorType], outputs: Sequence[Te
     if any(want.rstrip("*") not in ("x8", type_.dtype.value) for want, type_ in pairs):
         return f"takes {', '.join(kernel.inputs)} -> {', '.join(kernel.outputs)}, not {found}"
     return None
+
+
+def _other_params(kernel: Kernel, params: Params) -> str | None:
+    """Where an op has more than one integer meaning, each has a class of its own."""
+    wanted = kernel.params.__name__
+    return None if isinstance(params, kernel.params) else f"computes {wanted}, not {type(params).__name__}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgeq import resources
 from edgeq.build import shared_library
+from edgeq.fixedpoint import Rounding
 from edgeq.kernels.kernel import c_type
 from edgeq.program import ArenaRef, Layer, Program
 
@@ -26,8 +27,13 @@ def headers() -> dict[str, str]:
     return {stem: re.sub(r"^#.*$", "", text, flags=re.MULTILINE) for stem, text in texts.items()}
 
 
+def include_folders(rounding: Rounding = Rounding.DOUBLE) -> list[Path]:
+    """Where the kernels find their headers, and so how they round."""
+    return [resources.RUNTIME_INCLUDE, resources.RUNTIME_SOURCES, resources.RUNTIME_ROUNDING / rounding.value]
+
+
 @functools.cache
-def library() -> tuple[Any, Any]:
+def library(rounding: Rounding) -> tuple[Any, Any]:
     """The cffi instance and the library; undefined behaviour aborts the test run with a report."""
     ffi = cffi.FFI()
     for text in headers().values():
@@ -36,7 +42,7 @@ def library() -> tuple[Any, Any]:
     path = shared_library(
         sorted(resources.RUNTIME_SOURCES.rglob("*.c")),
         folder / "kernels.so",
-        include=[resources.RUNTIME_INCLUDE, resources.RUNTIME_SOURCES],
+        include=include_folders(rounding),
         flags=["-fsanitize=undefined", "-fno-sanitize-recover=all"],
     )
     return ffi, ffi.dlopen(str(path))
@@ -62,7 +68,7 @@ def run(program: Program, inputs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _call(program: Program, layer: Layer, arena: Any) -> None:
-    ffi, lib = library()
+    ffi, lib = library(program.graph.rounding)
     kernel = layer.kernel
     assert kernel is not None
     alive: list[Any] = []

@@ -190,7 +190,7 @@ def test_what_cannot_be_converted_is_refused(data: bytes, sentence: str) -> None
         edgeq.compile(data)
 
 
-@pytest.mark.parametrize("before", [_PER_CHANNEL, (np.int16, {"scale": 0.5})])
-def test_float_ports_are_of_int8(before: Any) -> None:
+@pytest.mark.parametrize("before", [_PER_CHANNEL, (np.int32, {"scale": 0.5})])
+def test_float_ports_are_of_int8_and_int16(before: Any) -> None:
     with pytest.raises(EdgeqError, match="accepted: "):
         edgeq.compile(_one("DEQUANTIZE", before, _F32), float_ports=True)

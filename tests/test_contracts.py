@@ -10,11 +10,13 @@ import jinja2
 import jinja2.meta
 import pytest
 from cases import CASES
+from kernel_library import include_folders
 from pycparser import c_ast, c_generator, c_parser
 from toolchains import GCC, M4, compile_objects, symbols
 
 import edgeq
 from edgeq import emit, golden, resources
+from edgeq.fixedpoint import Rounding
 from edgeq.importers.tflite import CONVERTERS
 from edgeq.kernels import KERNELS, Kernel
 from edgeq.ops import OPS, Params
@@ -91,25 +93,23 @@ def test_one_kernel_one_file() -> None:
 
 @pytest.mark.parametrize("source", _SOURCES, ids=lambda s: s.stem)
 def test_a_file_has_one_public_function(source: Path, tmp_path: Path) -> None:
-    include = [resources.RUNTIME_INCLUDE, resources.RUNTIME_SOURCES]
-    kinds = symbols(GCC, compile_objects(GCC, [source], include, tmp_path / "objects"))
+    kinds = symbols(GCC, compile_objects(GCC, [source], include_folders(), tmp_path / "objects"))
     assert kinds["T"] == {source.stem}
     assert kinds.keys() <= set("TtUrR"), "only functions and constants"
 
 
 def test_kernels_need_little_stack(tmp_path: Path) -> None:
     """No frame has an array; all are of a size known to the compiler."""
-    include = [resources.RUNTIME_INCLUDE, resources.RUNTIME_SOURCES]
-    compile_objects(M4, _SOURCES, include, tmp_path / "objects", "-fstack-usage")
+    compile_objects(M4, _SOURCES, include_folders(), tmp_path / "objects", "-fstack-usage")
     frames = [line.split("\t") for path in tmp_path.rglob("*.su") for line in path.read_text().splitlines()]
     assert len(frames) >= len(KERNELS)
     assert [frame for frame in frames if frame[2] != "static" or int(frame[1]) > 256] == []
 
 
 def test_no_header_is_left_over() -> None:
-    headers = {*_HEADERS, *resources.RUNTIME_SOURCES.rglob("*.h")}
+    headers = {*_HEADERS, *resources.RUNTIME_SOURCES.rglob("*.h"), *resources.RUNTIME_ROUNDING.rglob("*.h")}
     included = {name for path in (*headers, *_SOURCES) for name in _INCLUDE.findall(path.read_text())}
-    roots = (resources.RUNTIME_INCLUDE, resources.RUNTIME_SOURCES)
+    roots = [folder for rounding in Rounding for folder in include_folders(rounding)]
     assert {root / name for root in roots for name in included if (root / name).is_file()} == headers
     assert {f"edgeq/{kernel.family}.h" for kernel in KERNELS} == {f"edgeq/{path.name}" for path in _HEADERS}
 
@@ -126,8 +126,8 @@ def test_kernels_are_named_after_what_they_are() -> None:
 
 
 def test_every_operator_has_cases() -> None:
-    """But those that only fold shapes."""
-    computing = {name for name, converter in CONVERTERS.items() if converter.ops}
+    """But those that only fold shapes, and those for floats, which `test_float_tflite.py` has."""
+    computing = {name for name, converter in CONVERTERS.items() if converter.ops and not converter.floats_only}
     assert computing <= CASES.keys()
     assert CASES.keys() <= CONVERTERS.keys()
     assert {op for converter in CONVERTERS.values() for op in converter.ops} <= OPS.keys()

@@ -28,8 +28,19 @@ _SLACK: dict[str, float] = {
     "SQRT": 0.5,
     # A byte scaled down by 2 or more: the first of the two roundings is to half an output step.
     **dict.fromkeys(
-        ("ABS", "L2_NORMALIZATION", "LEAKY_RELU", "NEG", "PRELU", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"), 0.26
+        (
+            *("ABS", "L2_NORMALIZATION", "LEAKY_RELU", "NEG", "PRELU", "QUANTIZE"),
+            *("RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"),
+        ),
+        0.26,
     ),
+}
+
+_SLACK_S16: dict[str, float] = {
+    # Multipliers have 15 bits, which is a step at either end of the output's range.
+    **dict.fromkeys(("BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"), 1.0),
+    # Operands are rounded to twice the larger scale before they are subtracted, as in TFLM.
+    "SQUARED_DIFFERENCE": 30.0,
 }
 
 
@@ -50,4 +61,8 @@ def test_integers_round_the_reals(name: str, data: st.DataObject) -> None:
         assert type_.dtype in (DType.S8, DType.U8, DType.S16)
         low, high = ((q - type_.zero_point) * type_.scale for q in type_.dtype.range)
         error = np.abs(dequantize(integers[value], type_) - np.clip(reals[value], low, high)) / type_.scale
-        assert error.max() <= 0.5 + _SLACK.get(name, _DEFAULT_SLACK), f"off by {error.max()} steps"
+        error = error[~np.isnan(reals[value])]  # where a function has no value in reals
+        slack = _SLACK.get(name, _DEFAULT_SLACK)
+        if type_.dtype is DType.S16:
+            slack = _SLACK_S16.get(name, slack)
+        assert error.max(initial=0) <= 0.5 + slack, f"off by {error.max()} steps"

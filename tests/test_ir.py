@@ -13,6 +13,7 @@ from rewriting import ATTRS, const, graph_of, op_list
 from tflite_writer import TfliteWriter
 
 from edgeq.errors import EdgeqError
+from edgeq.fixedpoint import Rounding
 from edgeq.importers import import_model
 from edgeq.ir import DType, Graph, Node, Origin, Quant, TensorType
 from edgeq.ir.rewrite import (
@@ -70,6 +71,17 @@ def test_text_is_read_as_it_stands() -> None:
         "w": Origin("weights", 2),
         "y": Origin("features", 5, (0, 2, 3)),
     }
+
+
+def test_text_tells_how_a_graph_rounds() -> None:
+    graph = parse_graph("graph my net\ninput %x: s8[1] @0.5+0\noutput %x\n", ATTRS)
+    once = graph.with_(rounding=Rounding.SINGLE)
+    assert graph.rounding is Rounding.DOUBLE
+    assert graph != once
+    assert print_graph(once).startswith("graph my net rounding=single\n")
+    assert parse_graph(print_graph(once), ATTRS) == once
+    with pytest.raises(EdgeqError, match="line 1"):
+        parse_graph("graph net rounding=thrice\n", ATTRS)
 
 
 def _numbered(graph: Graph) -> Graph:

@@ -36,7 +36,7 @@ def test_generated_code_stores_a_constant_output() -> None:
 
 def test_all_refused_nodes_are_listed_those_with_one_reason_together() -> None:
     m = TfliteWriter()
-    values = [m.tensor((1, 4), np.int16, scale=0.5) for _ in range(4)]
+    values = [m.tensor((1, 4), np.int32, scale=0.5) for _ in range(4)]
     m.operator("ADD", values[:2], [values[2]], "AddOptions")
     m.operator("ADD", [values[2], values[0]], [values[3]], "AddOptions")
     data = m.build(values[:2], [values[3]])
@@ -45,13 +45,13 @@ def test_all_refused_nodes_are_listed_those_with_one_reason_together() -> None:
     assert len(caught.value.refusals) == 2
     lines = str(caught.value).splitlines()
     assert lines[0] == "model: 2 nodes are not supported:"
-    assert lines[1].startswith("  - 2 nodes: the first operand is s16; accepted: s8")
+    assert lines[1].startswith("  - 2 nodes: the output is s32; accepted: s8 or s16")
     assert lines[2:] == ['      ADD #0 "tensor2"', '      ADD #1 "tensor3"']
 
 
 def test_what_stands_behind_an_unknown_operator_is_looked_at_too() -> None:
     m = TfliteWriter()
-    x, y, z = (m.tensor((1, 4), dtype, scale=0.5) for dtype in (np.int8, np.int16, np.int16))
+    x, y, z = (m.tensor((1, 4), dtype, scale=0.5) for dtype in (np.int8, np.int32, np.int32))
     m.operator("SVDF", [x], [y])
     m.operator("ADD", [y, y], [z], "AddOptions")
     with pytest.raises(UnsupportedModelError) as caught:

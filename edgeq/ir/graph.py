@@ -2,10 +2,10 @@
 
 The grammar, whole:
 
-    graph  = name, inputs, outputs, nodes, types, constants, origins
+    graph  = name, inputs, outputs, nodes, types, constants, origins, rounding
     node   = name, op, inputs, outputs, attrs, source
     type   = shape, dtype, quant                (edgeq.ir.tensor)
-    origin = tensor name, tensor index, kept channels
+    origin = tensor name, tensor index, kept channels, order of dimensions
 
 A value is a name. It is defined once: as a graph input, as a constant, or as an output of one node.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeq.fixedpoint import Rounding
 from edgeq.ir.tensor import TensorType
 
 Array = np.ndarray[Any, Any]
@@ -31,11 +32,13 @@ class Origin:
         name: the tensor's name in the file, "" where it has none.
         index: its index in the file.
         channels: where passes removed channels, those of the last axis that are left, in order; else None.
+        perm: where passes changed the order of dimensions, for each of the value's that of the tensor; else None.
     """
 
     name: str
     index: int
     channels: tuple[int, ...] | None = None
+    perm: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """A typed dataflow graph; see the module's grammar."""
+    """A typed dataflow graph; see the module's grammar. `rounding` is how its integers are requantized."""
 
     name: str
     inputs: tuple[str, ...]
@@ -75,6 +78,7 @@ class Graph:
     types: Mapping[str, TensorType]
     constants: Mapping[str, Array] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    rounding: Rounding = Rounding.DOUBLE
 
     def __post_init__(self) -> None:
         for array in self.constants.values():
@@ -85,13 +89,15 @@ class Graph:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):
             return NotImplemented
-        mine = (self.name, self.inputs, self.outputs, self.nodes, dict(self.types), dict(self.origins))
-        theirs = (other.name, other.inputs, other.outputs, other.nodes, dict(other.types), dict(other.origins))
         return (
-            mine == theirs
+            self._all_but_constants() == other._all_but_constants()
             and self.constants.keys() == other.constants.keys()
             and all(_same_array(a, other.constants[name]) for name, a in self.constants.items())
         )
+
+    def _all_but_constants(self) -> tuple[Any, ...]:
+        types, origins = dict(self.types), dict(self.origins)
+        return self.name, self.inputs, self.outputs, self.nodes, types, origins, self.rounding
 
     __hash__ = None  # type: ignore[assignment]  # compared by content, constants included
 

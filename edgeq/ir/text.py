@@ -6,6 +6,7 @@
     %y: s8[1,2] @0.25-3 = dense(%x, %w, -) {"activation": "relu"}  # FULLY_CONNECTED #0
     output %y
 
+The first line of a graph that is requantized with one rounding is `graph net rounding=single`.
 Constants are base64 of their little-endian bytes, or `...` where the reader does not want them; text with `...`
 cannot be read back.
 """
@@ -20,13 +21,15 @@ from typing import Any
 import numpy as np
 
 from edgeq.errors import EdgeqError
+from edgeq.fixedpoint import Rounding
 from edgeq.ir.graph import Array, Graph, Node, Origin
 from edgeq.ir.tensor import DType, Quant, TensorType
 
 
 def print_graph(graph: Graph, *, constants: bool = True) -> str:
     """The whole graph; `constants=False` prints `...` in the place of their bytes."""
-    lines = [f"graph {graph.name}"]
+    rounding = "" if graph.rounding is Rounding.DOUBLE else f" rounding={graph.rounding.value}"
+    lines = [f"graph {graph.name}{rounding}"]
     lines += [f"input  %{name}: {graph.types[name]}{_origin(graph, name)}" for name in graph.inputs]
     for name, array in graph.constants.items():
         content = base64.b64encode(_little_endian(array).tobytes()).decode() if constants else "..."
@@ -83,7 +86,10 @@ def _little_endian(array: Array) -> Array:
 
 def _origin(graph: Graph, name: str) -> str:
     origin = graph.origins.get(name)
-    return f"  # {json.dumps([origin.name, origin.index, origin.channels])}" if origin else ""
+    if origin is None:
+        return ""
+    order = [] if origin.perm is None else [origin.perm]
+    return f"  # {json.dumps([origin.name, origin.index, origin.channels, *order])}"
 
 
 _TYPE = re.compile(r"(?P<dtype>\w+)\[(?P<shape>[\d,]*)\](?: @(?:(?P<axis>\d+)\{(?P<many>[^}]*)\}|(?P<one>[^\s,]+)))?")
@@ -117,6 +123,7 @@ class _Reader:
     def __init__(self, attrs: dict[str, type]) -> None:
         self._attrs = attrs
         self._name = ""
+        self._rounding = Rounding.DOUBLE
         self._inputs: list[str] = []
         self._outputs: list[str] = []
         self._nodes: list[Node] = []
@@ -133,6 +140,7 @@ class _Reader:
             self._types,
             self._constants,
             self._origins,
+            self._rounding,
         )
 
     def read(self, line: str) -> None:
@@ -140,7 +148,8 @@ class _Reader:
         rest = rest.strip()
         match keyword:
             case "graph":
-                self._name = rest
+                self._name, _, rounding = rest.partition(" rounding=")
+                self._rounding = Rounding(rounding or Rounding.DOUBLE)
             case "input":
                 declaration, _, origin = rest.partition("  # ")
                 self._inputs.append(self._declare(declaration, origin))
@@ -171,8 +180,8 @@ class _Reader:
         return match["name"]
 
     def _add_origin(self, name: str, origin: str) -> None:
-        tensor, index, channels = json.loads(origin)
-        self._origins[name] = Origin(tensor, index, tuple(channels) if channels is not None else None)
+        tensor, index, *lists = json.loads(origin)
+        self._origins[name] = Origin(tensor, index, *(None if found is None else tuple(found) for found in lists))
 
     def _node(self, line: str) -> None:
         match = _CALL.search(line)

@@ -3,21 +3,15 @@
 from edgeq.kernels.kernel import Kernel
 from edgeq.ops.arg_max import ArgMaxParams
 
-KERNELS = (
+KERNELS = tuple(
     Kernel(
-        name="edgeq_arg_max_s8_s32",
+        name=f"edgeq_arg_max_{elements}_{index}",
         family="arg_max",
         ops=("arg_max", "arg_min"),
         params=ArgMaxParams,
-        inputs=("s8",),
-        outputs=("s32",),
-    ),
-    Kernel(
-        name="edgeq_arg_max_s8_s64",
-        family="arg_max",
-        ops=("arg_max", "arg_min"),
-        params=ArgMaxParams,
-        inputs=("s8",),
-        outputs=("s64",),
-    ),
+        inputs=(elements,),
+        outputs=(index,),
+    )
+    for elements in ("s8", "s16")
+    for index in ("s32", "s64")
 )

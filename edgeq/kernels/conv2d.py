@@ -1,7 +1,7 @@
 """Kernels for convolutions."""
 
 from edgeq.kernels.kernel import Kernel
-from edgeq.ops.conv2d import Conv2dParams
+from edgeq.ops.conv2d import Conv2dParams, Conv2dS16Params
 
 KERNELS = (
     Kernel(
@@ -13,11 +13,59 @@ KERNELS = (
         outputs=("s8",),
     ),
     Kernel(
+        name="edgeq_conv2d_s8_s16",
+        family="conv2d",
+        ops=("conv2d",),
+        params=Conv2dParams,
+        inputs=("s8",),
+        outputs=("s16",),
+    ),
+    Kernel(
+        name="edgeq_conv2d_s16_s8",
+        family="conv2d",
+        ops=("conv2d",),
+        params=Conv2dS16Params,
+        inputs=("s16",),
+        outputs=("s8",),
+    ),
+    Kernel(
+        name="edgeq_conv2d_s16",
+        family="conv2d",
+        ops=("conv2d",),
+        params=Conv2dS16Params,
+        inputs=("s16",),
+        outputs=("s16",),
+    ),
+    Kernel(
         name="edgeq_depthwise_conv2d_s8",
         family="conv2d",
         ops=("depthwise_conv2d",),
         params=Conv2dParams,
         inputs=("s8",),
         outputs=("s8",),
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_s8_s16",
+        family="conv2d",
+        ops=("depthwise_conv2d",),
+        params=Conv2dParams,
+        inputs=("s8",),
+        outputs=("s16",),
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_s16_s8",
+        family="conv2d",
+        ops=("depthwise_conv2d",),
+        params=Conv2dS16Params,
+        inputs=("s16",),
+        outputs=("s8",),
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_s16",
+        family="conv2d",
+        ops=("depthwise_conv2d",),
+        params=Conv2dS16Params,
+        inputs=("s16",),
+        outputs=("s16",),
     ),
 )

@@ -6,24 +6,26 @@ from edgeq.ops.elementwise import AddParams, MulParams, PreluParams
 from edgeq.ops.op import Params
 
 
-def _kernel(op: str, params: type[Params]) -> Kernel:
+def _kernel(op: str, params: type[Params], dtype: str) -> Kernel:
     return Kernel(
-        name=f"edgeq_{op}_s8",
+        name=f"edgeq_{op}_{dtype}",
         family="elementwise",
         ops=(op,),
         params=params,
-        inputs=("s8", "s8"),
-        outputs=("s8",),
+        inputs=(dtype, dtype),
+        outputs=(dtype,),
         inplace=(0, 1),
     )
 
 
-KERNELS = (
-    _kernel("add", AddParams),
-    _kernel("sub", AddParams),
-    _kernel("squared_difference", AddParams),
-    _kernel("mul", MulParams),
-    _kernel("maximum", BinaryParams),
-    _kernel("minimum", BinaryParams),
-    _kernel("prelu", PreluParams),
-)
+_PARAMS: dict[str, type[Params]] = {
+    "add": AddParams,
+    "sub": AddParams,
+    "squared_difference": AddParams,
+    "mul": MulParams,
+    "maximum": BinaryParams,
+    "minimum": BinaryParams,
+    "prelu": PreluParams,
+}
+
+KERNELS = tuple(_kernel(op, params, dtype) for op, params in _PARAMS.items() for dtype in ("s8", "s16"))

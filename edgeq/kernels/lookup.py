@@ -1,17 +1,27 @@
-"""The kernel for every function of one byte."""
+"""The kernels for every function of one value."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.ops.lines import LinesParams
 from edgeq.ops.lookup import LookupParams
+from edgeq.ops.lookup_s16 import Lookup16Params
+from edgeq.ops.op import Params
 from edgeq.ops.unary import UNARY
 
-KERNELS = (
-    Kernel(
-        name="edgeq_lookup_s8",
+
+def _kernel(name: str, params: type[Params], dtype: str) -> Kernel:
+    return Kernel(
+        name=name,
         family="lookup",
         ops=tuple(op.name for op in UNARY),
-        params=LookupParams,
-        inputs=("s8",),
-        outputs=("s8",),
+        params=params,
+        inputs=(dtype,),
+        outputs=(dtype,),
         inplace=(0,),
-    ),
+    )
+
+
+KERNELS = (
+    _kernel("edgeq_lines_s16", LinesParams, "s16"),
+    _kernel("edgeq_lookup_s16", Lookup16Params, "s16"),
+    _kernel("edgeq_lookup_s8", LookupParams, "s8"),
 )

@@ -3,21 +3,15 @@
 from edgeq.kernels.kernel import Kernel
 from edgeq.ops.pool import PoolParams
 
-KERNELS = (
+KERNELS = tuple(
     Kernel(
-        name="edgeq_avg_pool2d_s8",
+        name=f"edgeq_{op}_{dtype}",
         family="pool",
-        ops=("avg_pool2d",),
+        ops=(op,),
         params=PoolParams,
-        inputs=("s8",),
-        outputs=("s8",),
-    ),
-    Kernel(
-        name="edgeq_max_pool2d_s8",
-        family="pool",
-        ops=("max_pool2d",),
-        params=PoolParams,
-        inputs=("s8",),
-        outputs=("s8",),
-    ),
+        inputs=(dtype,),
+        outputs=(dtype,),
+    )
+    for op in ("avg_pool2d", "max_pool2d")
+    for dtype in ("s8", "s16")
 )

@@ -13,6 +13,14 @@ KERNELS = (
         outputs=("s8",),
     ),
     Kernel(
+        name="edgeq_resize_bilinear_s16",
+        family="resize",
+        ops=("resize_bilinear",),
+        params=ResizeBilinearParams,
+        inputs=("s16",),
+        outputs=("s16",),
+    ),
+    Kernel(
         name="edgeq_resize_nearest_x8",
         family="resize",
         ops=("resize_nearest",),

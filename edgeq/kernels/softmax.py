@@ -2,6 +2,7 @@
 
 from edgeq.kernels.kernel import Kernel
 from edgeq.ops.softmax import LogSoftmaxParams, SoftmaxParams
+from edgeq.ops.softmax_s16 import Softmax16Params, Softmax16To8Params
 
 KERNELS = (
     Kernel(
@@ -29,5 +30,22 @@ KERNELS = (
         params=SoftmaxParams,
         inputs=("s8",),
         outputs=("s16",),
+    ),
+    Kernel(
+        name="edgeq_softmax_s16",
+        family="softmax",
+        ops=("softmax",),
+        params=Softmax16Params,
+        inputs=("s16",),
+        outputs=("s16",),
+        inplace=(0,),
+    ),
+    Kernel(
+        name="edgeq_softmax_s16_s8",
+        family="softmax",
+        ops=("softmax",),
+        params=Softmax16To8Params,
+        inputs=("s16",),
+        outputs=("s8",),
     ),
 )

@@ -26,7 +26,7 @@ class Activation(Enum):
 
     def apply(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The clamp on reals."""
-        return np.asarray(np.clip(x, *self.bounds))
+        return x if self is Activation.NONE else np.asarray(np.clip(x, *self.bounds))
 
 
 _BOUNDS = {

@@ -54,7 +54,7 @@ def _lower_min(attrs: ArgMaxAttrs, lowering: Lowering) -> ArgMaxParams:
 
 def _lower(attrs: ArgMaxAttrs, lowering: Lowering, *, flip: int) -> ArgMaxParams:
     x = lowering.input(0)
-    require_dtype(x, DType.S8)
+    require_dtype(x, DType.S8, DType.S16)
     require_dtype(lowering.outputs[0], DType.S32, DType.S64, what="output")
     return ArgMaxParams(
         outer=math.prod(x.shape[: attrs.axis]),
@@ -66,7 +66,7 @@ def _lower(attrs: ArgMaxAttrs, lowering: Lowering, *, flip: int) -> ArgMaxParams
 
 def _eval_int(params: ArgMaxParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     x = inputs[0].reshape(params.outer, params.size, params.inner)
-    return (np.argmax(x ^ np.int8(params.flip), axis=1),)
+    return (np.argmax(x ^ x.dtype.type(params.flip), axis=1),)
 
 
 ARG_MAX = Op(

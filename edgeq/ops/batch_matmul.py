@@ -1,6 +1,6 @@
 """`batch_matmul`: products of matrices, `y[..., m, n] = sum(lhs[..., m, k] * rhs[..., k, n])`, batches broadcast.
 
-Integer meaning: TFLite Micro `reference_ops::BatchMatMul`.
+Integer meaning: TFLite Micro `reference_ops::BatchMatMul`, with int32 sums for int8 and int64 sums for int16.
 """
 
 import math
@@ -11,10 +11,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import requantize
+from edgeq.fixedpoint import requantize, requantize64
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
-from edgeq.ops.filters import largest_step, multipliers, require_int32
+from edgeq.ops.filters import (
+    largest_step,
+    multipliers,
+    multipliers64,
+    require_int32,
+    require_int48,
+    require_symmetric,
+)
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, require_dtype, require_per_tensor
 
 _RANKS = range(2, 6)
@@ -34,7 +41,8 @@ class BatchMatmulParams(Params):
     """Integers of a batch of matrix products.
 
     Three batch dimensions; `lhs_step*` and `rhs_step*` are the elements from one matrix of that dimension to the
-    next, 0 where it is broadcast. The other steps go from one row, column or product term to the next.
+    next, 0 where it is broadcast. The other steps go from one row, column or product term to the next. For int16
+    operands the offsets of both are 0 and the multiplier is in Q15.
     """
 
     struct: ClassVar[str] = "batch_matmul"
@@ -93,18 +101,22 @@ def _product(lhs: Array, rhs: Array) -> Array:
 def _eval_float(attrs: BatchMatmulAttrs, inputs: Sequence[Any]) -> tuple[Array, ...]:
     lhs = inputs[0].swapaxes(-1, -2) if attrs.adj_x else inputs[0]
     rhs = inputs[1].swapaxes(-1, -2) if attrs.adj_y else inputs[1]
-    return (attrs.activation.apply(_product(lhs, rhs)).astype(np.float32),)
+    return (attrs.activation.apply(lhs @ rhs),)
 
 
 def _lower(attrs: BatchMatmulAttrs, lowering: Lowering) -> BatchMatmulParams:
     lhs, rhs, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
     for type_, what in ((lhs, "left matrix"), (rhs, "right matrix"), (output, "output")):
-        require_dtype(type_, DType.S8, what=what)
+        require_dtype(type_, DType.S8, DType.S16, what=what)
         require_per_tensor(type_, what)
+        require_symmetric(type_, what)
+    if lhs.dtype is not rhs.dtype:
+        raise Refusal(f"matrices of {lhs.dtype.value} and {rhs.dtype.value}; accepted: two of the same type")
     rows, depth = _matrix(lhs.shape, attrs.adj_x)
     _, cols = _matrix(rhs.shape, attrs.adj_y)
-    require_int32(depth * largest_step(lhs) * largest_step(rhs))
-    multiplier, shift = multipliers(lhs, [rhs.scale], output)
+    wide = lhs.dtype is DType.S16
+    (require_int48 if wide else require_int32)(depth * largest_step(lhs) * largest_step(rhs))
+    multiplier, shift = (multipliers64 if wide else multipliers)(lhs, [rhs.scale], output)
     low, high = quantized_bounds(attrs.activation, output)
     batch = _three(output.shape[:-2], 1)
     lhs_steps, rhs_steps = _batch_steps(lhs.shape), _batch_steps(rhs.shape)
@@ -153,8 +165,8 @@ def _eval_int(params: BatchMatmulParams, inputs: Sequence[Any]) -> tuple[Array, 
     lhs = _view(inputs[0].astype(np.int64) + p.lhs_offset, (*batch, p.rows, p.depth), lhs_steps)
     rhs = _view(inputs[1].astype(np.int64) + p.rhs_offset, (*batch, p.depth, p.cols), rhs_steps)
     acc = _product(lhs, rhs).astype(np.int64)
-    out = requantize(acc, p.multiplier, p.shift, p.output_offset, p.act_min, p.act_max)
-    return (out.astype(np.int8),)
+    output_stage = requantize64 if inputs[0].dtype == np.int16 else requantize
+    return (output_stage(acc, p.multiplier, p.shift, p.output_offset, p.act_min, p.act_max),)
 
 
 def _view(x: Array, shape: Shape, steps: tuple[int, ...]) -> Array:

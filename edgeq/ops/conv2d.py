@@ -1,7 +1,7 @@
 """Two-dimensional convolution: `conv2d` (weights O,H,W,I; groups) and `depthwise_conv2d` (weights 1,H,W,C*multiplier).
 
 Integer meaning (TFLite `reference_integer_ops::ConvPerChannel`): padded taps contribute nothing, the bias is added
-to an int32 accumulator, each output channel has its own multiplier.
+to an int32 accumulator, int64 for int16 inputs, each output channel has its own multiplier.
 """
 
 import math
@@ -12,18 +12,37 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import requantize
+from edgeq.fixedpoint import requantize, requantize64
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
 from edgeq.ops.filters import (
     channel_scales,
     int32_bias,
+    int64_bias,
     largest_step,
     multipliers,
+    multipliers64,
     require_int32_sums,
+    require_int48_sums,
+    require_symmetric,
+    require_symmetric_weights,
     weight_offset,
 )
-from edgeq.ops.op import I32, Array, Lowering, Op, Params, S8Data, S32Data, U8Data, require_dtype, require_per_tensor
+from edgeq.ops.float_conv import convolve, convolve_depthwise
+from edgeq.ops.op import (
+    I32,
+    Array,
+    Lowering,
+    Op,
+    Params,
+    S8Data,
+    S16Data,
+    S32Data,
+    S64Data,
+    U8Data,
+    require_dtype,
+    require_per_tensor,
+)
 from edgeq.ops.windows import Padding, Pair, nhwc, window_shape, windows
 
 
@@ -49,15 +68,8 @@ class DepthwiseConv2dAttrs:
 
 
 @dataclass(frozen=True)
-class Conv2dParams(Params):
-    """Integers of both convolutions; for a depthwise one `groups` equals `in_c`.
-
-    `bias` holds one row of `out_c` values per region of output positions: the region of row y, column x is
-    `bias_row[y] * bias_cols + bias_col[x]`, or 0 everywhere where `bias_row` is null. More than one region comes from
-    channels that were removed because they are constant per position (`passes.remove_dead_channels`).
-    """
-
-    struct: ClassVar[str] = "conv2d"
+class ConvGeometry(Params):
+    """Sizes of both convolutions; for a depthwise one `groups` equals `in_c`."""
 
     batches: I32
     in_h: I32
@@ -75,6 +87,19 @@ class Conv2dParams(Params):
     pad_top: I32
     pad_left: I32
     groups: I32
+
+
+@dataclass(frozen=True)
+class Conv2dParams(ConvGeometry):
+    """Integers of both convolutions with int8 inputs.
+
+    `bias` holds one row of `out_c` values per region of output positions: the region of row y, column x is
+    `bias_row[y] * bias_cols + bias_col[x]`, or 0 everywhere where `bias_row` is null. More than one region comes from
+    channels that were removed because they are constant per position (`passes.remove_dead_channels`).
+    """
+
+    struct: ClassVar[str] = "conv2d"
+
     input_offset: I32
     weight_offset: I32
     output_offset: I32
@@ -84,6 +109,24 @@ class Conv2dParams(Params):
     weights: S8Data
     bias: S32Data
     multiplier: S32Data
+    shift: S8Data
+    bias_row: U8Data | None
+    bias_col: U8Data | None
+
+
+@dataclass(frozen=True)
+class Conv2dS16Params(ConvGeometry):
+    """Integers of both convolutions with int16 inputs, whose zero point is 0: sums of 64 bits, multipliers in Q15."""
+
+    struct: ClassVar[str] = "conv2d_s16"
+
+    output_offset: I32
+    act_min: I32
+    act_max: I32
+    bias_cols: I32
+    weights: S8Data
+    bias: S64Data
+    multiplier: S16Data
     shift: S8Data
     bias_row: U8Data | None
     bias_col: U8Data | None
@@ -157,53 +200,67 @@ def accumulate(x: Array, weights: Array, attrs: Conv2dAttrs | DepthwiseConv2dAtt
 
 
 def _eval_float(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, inputs: Sequence[Any]) -> tuple[Array, ...]:
-    sums = accumulate(inputs[0], inputs[1], attrs)
+    x, weights = inputs[:2]
+    if isinstance(attrs, DepthwiseConv2dAttrs):
+        sums = convolve_depthwise(x, weights, attrs.stride, attrs.dilation, attrs.padding)
+    else:
+        sums = convolve(x, weights, attrs.stride, attrs.dilation, attrs.padding, attrs.groups)
     if len(inputs) > 2 and inputs[2] is not None:
-        sums = sums + inputs[2]
-    return (attrs.activation.apply(sums).astype(np.float32),)
+        sums += inputs[2]
+    return (attrs.activation.apply(sums),)
 
 
-def _lower(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Conv2dParams:
+def _lower(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Conv2dParams | Conv2dS16Params:
+    x, output = lowering.input(0), lowering.outputs[0]
+    for type_, what in ((x, "input"), (output, "output")):
+        require_dtype(type_, DType.S8, DType.S16, what=what)
+        require_per_tensor(type_, what)
+        require_symmetric(type_, what)
+    return _lower_s16(attrs, lowering) if x.dtype is DType.S16 else _lower_s8(attrs, lowering)
+
+
+def _lower_s8(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Conv2dParams:
     x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
-    require_dtype(x, DType.S8)
-    require_dtype(output, DType.S8, what="output")
-    require_per_tensor(x, "input")
-    require_per_tensor(output, "output")
     weights = lowering.constant(1, "the filter")
-    depthwise = isinstance(attrs, DepthwiseConv2dAttrs)
-    scales = channel_scales(weight_type, 3 if depthwise else 0)
+    scales = channel_scales(weight_type, _channel_axis(attrs))
     offset = weight_offset(weight_type)
     # Asymmetric weights come from uint8 models, whose kernels multiply the scales in float32.
     multiplier, shift = multipliers(x, scales, output, float32_product=offset != 0)
     bias, bias_row, bias_col = _bias_regions(lowering, output)
-    summed = (0, 1, 2) if depthwise else (1, 2, 3)
-    require_int32_sums(weights.astype(np.int32) + offset, summed, largest_step(x))
+    require_int32_sums(weights.astype(np.int32) + offset, _summed_axes(attrs), largest_step(x))
     low, high = quantized_bounds(attrs.activation, output)
-    batches, in_h, in_w, in_c = nhwc(x.shape)
-    _, out_h, out_w, out_c = nhwc(output.shape)
     return Conv2dParams(
-        batches=batches,
-        in_h=in_h,
-        in_w=in_w,
-        in_c=in_c,
-        out_h=out_h,
-        out_w=out_w,
-        out_c=out_c,
-        kernel_h=weights.shape[1],
-        kernel_w=weights.shape[2],
-        stride_h=attrs.stride[0],
-        stride_w=attrs.stride[1],
-        dilation_h=attrs.dilation[0],
-        dilation_w=attrs.dilation[1],
-        pad_top=attrs.padding[0],
-        pad_left=attrs.padding[2],
-        groups=in_c if isinstance(attrs, DepthwiseConv2dAttrs) else attrs.groups,
+        **_sizes(attrs, x, weights, output),
         input_offset=-x.zero_point,
         weight_offset=offset,
         output_offset=output.zero_point,
         act_min=low,
         act_max=high,
-        bias_cols=1 if bias_col is None else int(bias_col.max()) + 1,
+        bias_cols=_columns(bias_col),
+        weights=weights,
+        bias=np.zeros(output.shape[3], np.int32) if bias is None else int32_bias(bias),
+        multiplier=multiplier,
+        shift=shift,
+        bias_row=bias_row,
+        bias_col=bias_col,
+    )
+
+
+def _lower_s16(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Conv2dS16Params:
+    x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
+    weights = lowering.constant(1, "the filter")
+    multiplier, shift = multipliers64(x, channel_scales(weight_type, _channel_axis(attrs)), output)
+    require_symmetric_weights(weight_type)
+    bias, bias_row, bias_col = _bias_regions(lowering, output)
+    bias = int64_bias(bias, output.shape[3])
+    require_int48_sums(weights, _summed_axes(attrs), largest_step(x), bias)
+    low, high = quantized_bounds(attrs.activation, output)
+    return Conv2dS16Params(
+        **_sizes(attrs, x, weights, output),
+        output_offset=output.zero_point,
+        act_min=low,
+        act_max=high,
+        bias_cols=_columns(bias_col),
         weights=weights,
         bias=bias,
         multiplier=multiplier,
@@ -213,19 +270,57 @@ def _lower(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Con
     )
 
 
-def _bias_regions(lowering: Lowering, output: TensorType) -> tuple[Array, Array | None, Array | None]:
+def _channel_axis(attrs: Conv2dAttrs | DepthwiseConv2dAttrs) -> int:
+    """The dimension of the weights that counts output channels."""
+    return 3 if isinstance(attrs, DepthwiseConv2dAttrs) else 0
+
+
+def _summed_axes(attrs: Conv2dAttrs | DepthwiseConv2dAttrs) -> tuple[int, ...]:
+    return (0, 1, 2) if isinstance(attrs, DepthwiseConv2dAttrs) else (1, 2, 3)
+
+
+def _sizes(
+    attrs: Conv2dAttrs | DepthwiseConv2dAttrs, x: TensorType, weights: Array, output: TensorType
+) -> dict[str, int]:
+    """The fields of `ConvGeometry`."""
+    batches, in_h, in_w, in_c = nhwc(x.shape)
+    _, out_h, out_w, out_c = nhwc(output.shape)
+    return {
+        "batches": batches,
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_h": out_h,
+        "out_w": out_w,
+        "out_c": out_c,
+        "kernel_h": weights.shape[1],
+        "kernel_w": weights.shape[2],
+        "stride_h": attrs.stride[0],
+        "stride_w": attrs.stride[1],
+        "dilation_h": attrs.dilation[0],
+        "dilation_w": attrs.dilation[1],
+        "pad_top": attrs.padding[0],
+        "pad_left": attrs.padding[2],
+        "groups": in_c if isinstance(attrs, DepthwiseConv2dAttrs) else attrs.groups,
+    }
+
+
+def _columns(bias_col: Array | None) -> int:
+    """Regions side by side."""
+    return 1 if bias_col is None else int(bias_col.max()) + 1
+
+
+def _bias_regions(lowering: Lowering, output: TensorType) -> tuple[Array | None, Array | None, Array | None]:
     """Bias rows per region, and the region of each output row and column (None where there is one region)."""
     bias = lowering.optional(2, "the bias")
-    if bias is None:
-        return np.zeros(output.shape[3], np.int32), None, None
-    if bias.ndim == 1:
-        return int32_bias(bias), None, None
+    if bias is None or bias.ndim == 1:
+        return bias, None, None
     first_rows, row_of = _classes(bias)
     first_cols, col_of = _classes(bias.transpose(1, 0, 2))
     table = bias[np.ix_(first_rows, first_cols)].reshape(-1)
     if len(first_rows) > 256 or len(first_cols) > 256:
         raise Refusal("the bias differs in more than 256 rows or columns; accepted: up to 256")
-    return int32_bias(table), row_of.astype(np.uint8), col_of.astype(np.uint8)
+    return table, row_of.astype(np.uint8), col_of.astype(np.uint8)
 
 
 def _classes(bias: Array) -> tuple[list[int], Array]:
@@ -235,25 +330,24 @@ def _classes(bias: Array) -> tuple[list[int], Array]:
     return [classes.index(c) for c in range(len(first))], np.array(classes)
 
 
-def _eval_int(params: Conv2dParams, inputs: Sequence[Any], weights: Array, attrs: Any) -> tuple[Array, ...]:
-    x = inputs[0].astype(np.int64) + params.input_offset
-    acc = accumulate(x, weights.astype(np.int64) + params.weight_offset, attrs).astype(np.int64)
+_AnyParams = Conv2dParams | Conv2dS16Params
+
+
+def _eval_int(params: _AnyParams, inputs: Sequence[Any], weights: Array, attrs: Any) -> tuple[Array, ...]:
+    x, weights = inputs[0].astype(np.int64), weights.astype(np.int64)
+    if isinstance(params, Conv2dParams):
+        x, weights = x + params.input_offset, weights + params.weight_offset
+    acc = accumulate(x, weights, attrs).astype(np.int64)
     bias = params.bias.astype(np.int64)
     if params.bias_row is not None and params.bias_col is not None:
         table = bias.reshape(-1, params.bias_cols, params.out_c)
         bias = table[np.ix_(params.bias_row, params.bias_col)]
-    out = requantize(
-        acc + bias,
-        params.multiplier,
-        params.shift,
-        params.output_offset,
-        params.act_min,
-        params.act_max,
-    )
-    return (out.astype(np.int8),)
+    output_stage = requantize if isinstance(params, Conv2dParams) else requantize64
+    bounds = params.act_min, params.act_max
+    return (output_stage(acc + bias, params.multiplier, params.shift, params.output_offset, *bounds),)
 
 
-def _geometry(params: Conv2dParams) -> dict[str, Any]:
+def _geometry(params: ConvGeometry) -> dict[str, Any]:
     """Attributes from integers; the padding behind the image is whatever the output size implies."""
     below = _padding_behind(params.out_h, params.stride_h, params.dilation_h, params.kernel_h, params.in_h)
     right = _padding_behind(params.out_w, params.stride_w, params.dilation_w, params.kernel_w, params.in_w)
@@ -269,19 +363,19 @@ def _padding_behind(out: int, stride: int, dilation: int, kernel: int, size: int
     return (out - 1) * stride + (kernel - 1) * dilation + 1 - size
 
 
-def _eval_int_conv(params: Conv2dParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+def _eval_int_conv(params: _AnyParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     shape = (params.out_c, params.kernel_h, params.kernel_w, params.in_c // params.groups)
     attrs = Conv2dAttrs(**_geometry(params), groups=params.groups)
     return _eval_int(params, inputs, params.weights.reshape(shape), attrs)
 
 
-def _eval_int_depthwise(params: Conv2dParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+def _eval_int_depthwise(params: _AnyParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     shape = (1, params.kernel_h, params.kernel_w, params.out_c)
     attrs = DepthwiseConv2dAttrs(**_geometry(params))
     return _eval_int(params, inputs, params.weights.reshape(shape), attrs)
 
 
-def _macs(params: Conv2dParams) -> int:
+def _macs(params: ConvGeometry) -> int:
     positions = math.prod((params.batches, params.out_h, params.out_w, params.out_c))
     return positions * params.kernel_h * params.kernel_w * (params.in_c // params.groups)
 

@@ -2,15 +2,18 @@
 
 `add`, `sub`, `mul`, `squared_difference`, `maximum`, `minimum`, `prelu`.
 
-Integer meaning, int8:
+Integer meaning, int8 and int16 (both operands and the output alike):
 
 * `add`, `sub` (TFLite `reference_integer_ops::AddFunc`, `reference_ops::SubElementwise`): each operand, its zero point
-  subtracted, is scaled to steps of twice the larger input scale / 2**20; the sum is scaled to the output.
-* `squared_difference` (TFLite Micro `SquaredDifference`): likewise, in steps of twice the larger scale / 2**7, squared.
+  subtracted, is scaled to steps of twice the larger input scale / 2**20 (2**15); the sum is scaled to the output.
+* `squared_difference` (TFLite Micro `SquaredDifference`): likewise, in steps of twice the larger scale / 2**7 (1),
+  squared.
 * `mul` (TFLite `reference_integer_ops::MulElementwise`): the product is scaled to the output.
-* `maximum`, `minimum` (TFLite `reference_ops::MaximumMinimumBroadcastSlow`): of the bytes; scales must be the same.
+* `maximum`, `minimum` (TFLite `reference_ops::MaximumMinimumBroadcastSlow`): of the integers; scales must be the same.
 * `prelu` (TFLite `reference_ops::BroadcastPrelu4DSlow`): an input of 0 and more is scaled to the output, a product of
   one below 0 and its alpha is.
+
+Products of int16 fit int32 where the operands' zero points are 0, which they have to be.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,16 +24,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import Int64Array, multiply_by_quantized_multiplier, quantize_multiplier, requantize
+from edgeq.fixedpoint import (
+    Int64Array,
+    multiply_by_quantized_multiplier,
+    quantize_multiplier,
+    requantize,
+    requantize_fraction,
+)
 from edgeq.ir import DType, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
 from edgeq.ops.binary import BinaryAttrs, BinaryParams, binary_fields, infer_binary
 from edgeq.ops.op import I32, Array, Lowering, Op, require_dtype, require_per_tensor, require_same_quant
 
-_HEADROOM_BITS = 20
-"""Fraction bits that `add` and `sub` work with: 9 bits of difference to a zero point, the sum and the sign fit too."""
+_SUM_BITS = {DType.S8: 20, DType.S16: 15}
+"""Fraction bits that `add` and `sub` work with: the difference to a zero point, the sum and the sign fit int32."""
 
-_SQUARE_BITS = 7
+_SQUARE_BITS = {DType.S8: 7, DType.S16: 0}
 """Fraction bits of `squared_difference`: the square of a sum so scaled fits int32."""
 
 
@@ -43,10 +52,11 @@ class ArithmeticAttrs:
 
 @dataclass(frozen=True)
 class AddParams(BinaryParams):
-    """Integers of `add`, `sub` and `squared_difference`."""
+    """Integers of `add`, `sub` and `squared_difference`; `left_shift` is the fraction bits they work with."""
 
     struct: ClassVar[str] = "add"
 
+    left_shift: I32
     input1_offset: I32
     input1_multiplier: I32
     input1_shift: I32
@@ -88,30 +98,49 @@ class PreluParams(BinaryParams):
     negative_multiplier: I32
     negative_shift: I32
     output_offset: I32
+    out_min: I32
+    out_max: I32
 
 
-def _operands(lowering: Lowering) -> tuple[TensorType, TensorType, TensorType]:
-    """Types of both operands and of the output, int8 with one scale each."""
+_Types = tuple[TensorType, TensorType, TensorType]
+
+
+def _operands(lowering: Lowering) -> _Types:
+    """Types of both operands and of the output, int8 or int16 with one scale each."""
     types = lowering.input(0), lowering.input(1), lowering.outputs[0]
+    require_dtype(types[2], DType.S8, DType.S16, what="the output")
     for type_, what in zip(types, ("the first operand", "the second operand", "the output"), strict=True):
-        require_dtype(type_, DType.S8, what=what)
+        require_dtype(type_, types[2].dtype, what=what)
         require_per_tensor(type_, what)
     return types
 
 
-def _lower_add(attrs: ArithmeticAttrs, lowering: Lowering) -> AddParams:
+def _factors(lowering: Lowering) -> _Types:
+    """Likewise, for ops that multiply: without zero points where the product of int16 could be too large."""
     a, b, output = _operands(lowering)
-    return _add_params((a, b, output), _common_scale(a, b, output), quantized_bounds(attrs.activation, output))
+    if output.dtype is DType.S16 and (a.zero_point, b.zero_point) != (0, 0):
+        raise Refusal(f"operands {a} and {b} are int16 with a zero point; accepted: 0")
+    return a, b, output
 
 
-def _add_params(
-    types: tuple[TensorType, TensorType, TensorType], scaling: Sequence[tuple[int, int]], bounds: tuple[int, int]
-) -> AddParams:
-    """The integers of a sum: multiplier and shift for either operand and for the output, bounds of the output."""
+def _lower_add(attrs: ArithmeticAttrs, lowering: Lowering) -> AddParams:
+    """Source: TFLite Micro `CalculateOpDataAdd`, `CalculateOpDataSub`, which abort where a multiplier is 1 or more."""
+    a, b, output = _operands(lowering)
+    common, bits = 2 * max(a.scale, b.scale), _SUM_BITS[output.dtype]
+    factors = a.scale / common, b.scale / common, common / ((1 << bits) * output.scale)
+    if any(quantize_multiplier(factor)[1] > 0 for factor in factors):
+        least = f"an output scale above 2**-{bits - 1} of theirs"
+        raise Refusal(f"scales {a.scale} and {b.scale} to {output.scale}; accepted: {least}")
+    return _add_params((a, b, output), bits, factors, quantized_bounds(attrs.activation, output))
+
+
+def _add_params(types: _Types, bits: int, factors: Sequence[float], bounds: tuple[int, int]) -> AddParams:
+    """The integers of a sum: fraction bits, factor of either operand and of the output, bounds of the output."""
     a, b, output = types
-    (m1, s1), (m2, s2), (m, s) = scaling
+    (m1, s1), (m2, s2), (m, s) = map(quantize_multiplier, factors)
     return AddParams(
         **binary_fields(a.shape, b.shape),
+        left_shift=bits,
         input1_offset=-a.zero_point,
         input1_multiplier=m1,
         input1_shift=s1,
@@ -126,33 +155,17 @@ def _add_params(
     )
 
 
-def _common_scale(a: TensorType, b: TensorType, output: TensorType) -> list[tuple[int, int]]:
-    """Multipliers from either operand to the common scale, and from there to the output.
-
-    Source: TFLite Micro `CalculateOpDataAdd`, `CalculateOpDataSub`, which abort where a multiplier is 1 or more.
-    """
-    common = 2 * max(a.scale, b.scale)
-    factors = a.scale / common, b.scale / common, common / ((1 << _HEADROOM_BITS) * output.scale)
-    pairs = [quantize_multiplier(f) for f in factors]
-    if any(shift > 0 for _, shift in pairs):
-        raise Refusal(
-            f"scales {a.scale} and {b.scale} to {output.scale}; accepted: an output scale above 2**-19 of theirs"
-        )
-    return pairs
-
-
 def _lower_squared_difference(_: BinaryAttrs, lowering: Lowering) -> AddParams:
     """Source: TFLite Micro `PrepareQuantized` (squared_difference.cc), where the last divisor is a float32."""
-    a, b, output = _operands(lowering)
-    common = 2 * max(a.scale, b.scale)
+    a, b, output = _factors(lowering)
+    common, bits = 2 * max(a.scale, b.scale), _SQUARE_BITS[output.dtype]
     with np.errstate(over="ignore"):
-        ratio = common * common / float(np.float32(1 << 2 * _SQUARE_BITS) * np.float32(output.scale))
-    scaling = [quantize_multiplier(factor) for factor in (a.scale / common, b.scale / common, ratio)]
-    return _add_params((a, b, output), scaling, DType.S8.range)
+        ratio = common * common / float(np.float32(1 << 2 * bits) * np.float32(output.scale))
+    return _add_params((a, b, output), bits, (a.scale / common, b.scale / common, ratio), output.dtype.range)
 
 
 def _lower_mul(attrs: ArithmeticAttrs, lowering: Lowering) -> MulParams:
-    a, b, output = _operands(lowering)
+    a, b, output = _factors(lowering)
     multiplier, shift = quantize_multiplier(a.scale * b.scale / output.scale)
     low, high = quantized_bounds(attrs.activation, output)
     return MulParams(
@@ -175,7 +188,8 @@ def _lower_extremum(_: BinaryAttrs, lowering: Lowering) -> BinaryParams:
 
 
 def _lower_prelu(_: BinaryAttrs, lowering: Lowering) -> PreluParams:
-    x, alpha, output = _operands(lowering)
+    x, alpha, output = _factors(lowering)
+    low, high = output.dtype.range
     positive = quantize_multiplier(x.scale / output.scale)
     negative = quantize_multiplier(x.scale * alpha.scale / output.scale)
     return PreluParams(
@@ -187,50 +201,48 @@ def _lower_prelu(_: BinaryAttrs, lowering: Lowering) -> PreluParams:
         negative_multiplier=negative[0],
         negative_shift=negative[1],
         output_offset=output.zero_point,
+        out_min=low,
+        out_max=high,
     )
 
 
 def _eval_add(params: AddParams, inputs: Sequence[Any], combine: Callable[..., Any]) -> tuple[Array, ...]:
-    a, b = _addends(params, inputs, _HEADROOM_BITS)
+    a, b = _addends(params, inputs)
     return _scaled_sum(params, combine(a, b))
 
 
 def _eval_squared_difference(params: AddParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
-    a, b = _addends(params, inputs, _SQUARE_BITS)
+    a, b = _addends(params, inputs)
     return _scaled_sum(params, np.square(a - b))
 
 
-def _addends(params: AddParams, inputs: Sequence[Any], bits: int) -> tuple[Int64Array, Int64Array]:
-    """Both operands in the common scale, with so many bits of fraction."""
-    a = (inputs[0].astype(np.int64) + params.input1_offset) << bits
-    b = (inputs[1].astype(np.int64) + params.input2_offset) << bits
+def _addends(params: AddParams, inputs: Sequence[Any]) -> tuple[Int64Array, Int64Array]:
+    """Both operands in the common scale, with the fraction bits."""
+    a = (inputs[0].astype(np.int64) + params.input1_offset) << params.left_shift
+    b = (inputs[1].astype(np.int64) + params.input2_offset) << params.left_shift
     return (
         multiply_by_quantized_multiplier(a, params.input1_multiplier, params.input1_shift),
         multiply_by_quantized_multiplier(b, params.input2_multiplier, params.input2_shift),
     )
 
 
-def _scaled_sum(params: AddParams, total: Int64Array) -> tuple[Array, ...]:
-    out = requantize(
-        total, params.output_multiplier, params.output_shift, params.output_offset, params.act_min, params.act_max
-    )
-    return (out.astype(np.int8),)
+def _scaled_sum(p: AddParams, total: Int64Array) -> tuple[Array, ...]:
+    return (requantize_fraction(total, p.output_multiplier, p.output_shift, p.output_offset, p.act_min, p.act_max),)
 
 
 def _eval_mul(params: MulParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     a = inputs[0].astype(np.int64) + params.input1_offset
     b = inputs[1].astype(np.int64) + params.input2_offset
-    out = requantize(a * b, params.multiplier, params.shift, params.output_offset, params.act_min, params.act_max)
-    return (out.astype(np.int8),)
+    return (requantize(a * b, params.multiplier, params.shift, params.output_offset, params.act_min, params.act_max),)
 
 
 def _eval_prelu(params: PreluParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     x = inputs[0].astype(np.int64) + params.input_offset
     alpha = inputs[1].astype(np.int64) + params.alpha_offset
-    low, high = DType.S8.range
-    positive = requantize(x, params.positive_multiplier, params.positive_shift, params.output_offset, low, high)
-    negative = requantize(x * alpha, params.negative_multiplier, params.negative_shift, params.output_offset, low, high)
-    return (np.where(x >= 0, positive, negative).astype(np.int8),)
+    stage = params.output_offset, params.out_min, params.out_max
+    positive = requantize(x, params.positive_multiplier, params.positive_shift, *stage)
+    negative = requantize(x * alpha, params.negative_multiplier, params.negative_shift, *stage)
+    return (np.where(x >= 0, positive, negative),)
 
 
 def _arithmetic(function: Callable[..., Any]) -> Callable[[ArithmeticAttrs, Sequence[Any]], tuple[Array, ...]]:

@@ -25,6 +25,7 @@ F32 = Annotated[float, "float"]
 S8Data = Annotated[NDArray[np.int8], "const int8_t *"]
 S16Data = Annotated[NDArray[np.int16], "const int16_t *"]
 S32Data = Annotated[NDArray[np.int32], "const int32_t *"]
+S64Data = Annotated[NDArray[np.int64], "const int64_t *"]
 U8Data = Annotated[NDArray[np.uint8], "const uint8_t *"]
 
 

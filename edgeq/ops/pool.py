@@ -1,6 +1,6 @@
 """Pools over windows of an image, channel by channel: `avg_pool2d` and `max_pool2d`. Padding takes no part in them.
 
-Integer meaning: TFLite `reference_integer_ops::AveragePool` and `MaxPool`.
+Integer meaning, int8 and int16: TFLite `reference_integer_ops::AveragePool` and `MaxPool`.
 """
 
 from collections.abc import Sequence
@@ -136,14 +136,14 @@ def _eval_float_max(attrs: MaxPool2dAttrs, inputs: Sequence[Any]) -> tuple[Array
 
 def _lower(attrs: MaxPool2dAttrs, lowering: Lowering) -> PoolParams:
     x, output = lowering.input(0), lowering.outputs[0]
-    require_dtype(x, DType.S8)
-    require_dtype(output, DType.S8, what="output")
+    require_dtype(x, DType.S8, DType.S16)
+    require_dtype(output, x.dtype, what="output")
     require_per_tensor(x, "input")
     require_same_quant(x, output, "input and output")
     low, high = quantized_bounds(attrs.activation, output)
     batches, in_h, in_w, channels = nhwc(x.shape)
     # Twice a sum, as rounding adds half the count to it and uint8 models count from -128.
-    require_int32(2 * 128 * min(in_h, attrs.kernel[0]) * min(in_w, attrs.kernel[1]))
+    require_int32(-2 * x.dtype.range[0] * min(in_h, attrs.kernel[0]) * min(in_w, attrs.kernel[1]))
     return PoolParams(
         batches=batches,
         in_h=in_h,
@@ -174,7 +174,7 @@ def _eval_int_avg(params: PoolParams, inputs: Sequence[Any]) -> tuple[Array, ...
     windows = _int_windows(params)
     sums = windows.reduce(inputs[0].astype(np.int64) - params.halves_from, np.add)
     mean = np.sign(sums) * ((np.abs(sums) + windows.counts // 2) // windows.counts) + params.halves_from
-    return (np.clip(mean, params.act_min, params.act_max).astype(np.int8),)
+    return (np.clip(mean, params.act_min, params.act_max),)
 
 
 def _eval_int_max(params: PoolParams, inputs: Sequence[Any]) -> tuple[Array, ...]:

@@ -81,7 +81,7 @@ def _quantize(x: Array, scale: Array, zero_point: Array, low: int, high: int) ->
 def _lower_quantize(_: QuantizeAttrs, lowering: Lowering) -> QuantizeParams:
     x, output = lowering.input(0), lowering.outputs[0]
     require_dtype(x, DType.F32)
-    require_dtype(output, DType.S8, what="output")
+    require_dtype(output, DType.S8, DType.S16, what="output")
     require_per_tensor(output, "output")
     low, high = output.dtype.range
     return QuantizeParams(x.size, output.scale, output.zero_point, low, high)
@@ -94,7 +94,7 @@ def _eval_int_quantize(params: QuantizeParams, inputs: Sequence[Any]) -> tuple[A
 
 def _lower_dequantize(_: DequantizeAttrs, lowering: Lowering) -> DequantizeParams:
     x, output = lowering.input(0), lowering.outputs[0]
-    require_dtype(x, DType.S8)
+    require_dtype(x, DType.S8, DType.S16)
     require_dtype(output, DType.F32, what="output")
     require_per_tensor(x, "input")
     return DequantizeParams(x.size, x.scale, x.zero_point)

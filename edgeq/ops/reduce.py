@@ -19,8 +19,8 @@ from edgeq.ops.op import I32, Array, Lowering, Op, Params, require_dtype, requir
 _GROUPS = 3
 """Of neighbouring dimensions that are kept, or reduced: what ranks up to 6 can have."""
 
-_LARGEST_COUNT = 1 << 23
-"""Elements in one sum: as many of magnitude 255 stay within int32."""
+_LARGEST_COUNT = {DType.S8: 1 << 23, DType.S16: 1 << 15}
+"""Elements in one sum: as many of magnitude 255, or 65535, stay within int32."""
 
 
 @dataclass(frozen=True)
@@ -134,16 +134,17 @@ def _lower_mean(attrs: ReduceAttrs, lowering: Lowering) -> SumParams:
 def _rescale(lowering: Lowering) -> float:
     """Output steps per input step."""
     x, output = lowering.input(0), lowering.outputs[0]
+    require_dtype(x, DType.S8, DType.S16)
+    require_dtype(output, x.dtype, what="output")
     for type_, what in ((x, "input"), (output, "output")):
-        require_dtype(type_, DType.S8, what=what)
         require_per_tensor(type_, what)
     return x.scale / output.scale
 
 
 def _count(attrs: ReduceAttrs, x: TensorType) -> int:
     count = int(np.prod([x.shape[axis] for axis in attrs.axes], dtype=np.int64))
-    if count > _LARGEST_COUNT:
-        raise Refusal(f"{count} elements are reduced to one; accepted: up to {_LARGEST_COUNT}")
+    if count > _LARGEST_COUNT[x.dtype]:
+        raise Refusal(f"{count} elements are reduced to one; accepted: up to {_LARGEST_COUNT[x.dtype]}")
     return count
 
 
@@ -161,8 +162,8 @@ def _sum_params(attrs: ReduceAttrs, lowering: Lowering, multiplier: int, shift: 
 
 def _eval_sum(params: SumParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     sums = params.reduced_rows(inputs[0]).sum(axis=(1, 2, 3), dtype=np.int64) + params.bias
-    out = requantize(sums, params.multiplier, params.shift, params.output_offset, -128, 127)
-    return (out.astype(np.int8),)
+    low, high = DType.of(inputs[0].dtype).range
+    return (requantize(sums, params.multiplier, params.shift, params.output_offset, low, high),)
 
 
 def _lower_max(attrs: ReduceAttrs, lowering: Lowering) -> ReduceMaxParams:
@@ -175,13 +176,14 @@ def _lower_min(attrs: ReduceAttrs, lowering: Lowering) -> ReduceMaxParams:
 
 def _max_params(attrs: ReduceAttrs, lowering: Lowering, *, flip: int) -> ReduceMaxParams:
     x = lowering.input(0)
-    require_dtype(x, DType.S8)
+    require_dtype(x, DType.S8, DType.S16)
+    require_dtype(lowering.outputs[0], x.dtype, what="output")
     require_same_quant(x, lowering.outputs[0], "input and output")
     return ReduceMaxParams(**_geometry(x.shape, attrs.axes), flip=flip)
 
 
 def _eval_max(params: ReduceMaxParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
-    flip = np.int8(params.flip)
+    flip = inputs[0].dtype.type(params.flip)
     return (params.reduced_rows(inputs[0] ^ flip).max(axis=(1, 2, 3)) ^ flip,)
 
 

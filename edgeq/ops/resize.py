@@ -135,7 +135,8 @@ def _lower_nearest(attrs: ResizeAttrs, lowering: Lowering) -> ResizeNearestParam
 
 def _lower_bilinear(attrs: ResizeAttrs, lowering: Lowering) -> ResizeBilinearParams:
     x, output = lowering.input(0), lowering.outputs[0]
-    require_dtype(x, DType.S8)
+    require_dtype(x, DType.S8, DType.S16)
+    require_dtype(output, x.dtype, what="output")
     require_same_quant(x, output, "input and output")
     batches, height, width, channels = nhwc(x.shape)
     rows, row_weights = _bilinear(attrs, 0, height)
@@ -163,7 +164,7 @@ def _eval_bilinear(params: ResizeBilinearParams, inputs: Sequence[Any]) -> tuple
     x = inputs[0].reshape(params.batches, params.in_h, params.in_w, params.channels).astype(np.int64)
     x = _interpolate(x, 1, params.rows, params.row_weights.astype(np.int64), 1024)
     x = _interpolate(x, 2, params.columns, params.column_weights.astype(np.int64), 1024)
-    return (rounding_divide_by_pot(x, 20).astype(np.int8),)
+    return (rounding_divide_by_pot(x, 20),)
 
 
 def _interpolate(x: Array, axis: int, indices: Array, weights: Array, one: int) -> Array:

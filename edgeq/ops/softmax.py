@@ -2,7 +2,7 @@
 
 Integer meaning (TFLite `reference_ops::Softmax`, `reference_ops::LogSoftmax`): an element counts by its difference
 to the largest of its row, of which an int8 row has 256 at most. The exponentials of all differences are a table; only
-the reciprocal, or the logarithm, of a row's sum is left for run time.
+the reciprocal, or the logarithm, of a row's sum is left for run time. int16 rows: `edgeq.ops.softmax_s16`.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,13 @@ from edgeq.fixedpoint import (
 )
 from edgeq.ir import DType, Quant, Shape, TensorType
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, S32Data, require_dtype, require_per_tensor
+from edgeq.ops.softmax_s16 import (
+    Softmax16Params,
+    Softmax16To8Params,
+    eval_softmax_s16,
+    eval_softmax_s16_s8,
+    lower_softmax_s16,
+)
 
 _DIFFERENCE_BITS = 5
 """Differences are in Q5: exp(-32) is nothing."""
@@ -143,8 +150,10 @@ def _require_quant(output: TensorType, wanted: Quant) -> None:
         raise Refusal(f"output {output}; accepted: scale and zero point {wanted}")
 
 
-def _lower_softmax(attrs: SoftmaxAttrs, lowering: Lowering) -> SoftmaxParams:
+def _lower_softmax(attrs: SoftmaxAttrs, lowering: Lowering) -> SoftmaxParams | Softmax16Params | Softmax16To8Params:
     output = lowering.outputs[0]
+    if lowering.input(0).dtype is DType.S16:
+        return lower_softmax_s16(attrs.beta, lowering.input(0), output)
     require_dtype(output, *_OUTPUTS, what="output")
     _require_quant(output, _OUTPUTS[output.dtype])
     rows, depth = _rows(lowering)
@@ -176,13 +185,25 @@ def _sums(params: SoftmaxParams | LogSoftmaxParams, x: Array) -> tuple[Int64Arra
     return differences, exponentials, rounding_divide_by_pot(exponentials, _SUM_BITS).sum(axis=1, keepdims=True)
 
 
-def _eval_softmax(params: SoftmaxParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
-    _, exponentials, sums = _sums(params, inputs[0])
+def _eval_softmax(
+    params: SoftmaxParams | Softmax16Params | Softmax16To8Params, inputs: Sequence[Any]
+) -> tuple[Array, ...]:
+    match params:
+        case Softmax16Params():
+            return (eval_softmax_s16(params, inputs[0]),)
+        case Softmax16To8Params():
+            return (eval_softmax_s16_s8(params, inputs[0]),)
+        case SoftmaxParams():
+            return (_eval_softmax_s8(params, inputs[0]),)
+
+
+def _eval_softmax_s8(params: SoftmaxParams, x: Array) -> Array:
+    _, exponentials, sums = _sums(params, x)
     scale, bits = gemmlowp.reciprocal(sums, _SUM_BITS)
     quotients = saturating_rounding_doubling_high_mul(scale, exponentials)
     steps = rounding_divide_by_pot(quotients, bits + params.output_shift)
     count = 1 << (31 - params.output_shift)
-    return (np.minimum(steps, count - 1) - count // 2,)
+    return np.asarray(np.minimum(steps, count - 1) - count // 2)
 
 
 def _eval_log_softmax(params: LogSoftmaxParams, inputs: Sequence[Any]) -> tuple[Array, ...]:

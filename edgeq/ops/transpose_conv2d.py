@@ -1,6 +1,7 @@
 """`transpose_conv2d`: each input position adds its weighted copy of the kernel to the output, `stride` apart.
 
-Integer meaning: TFLite `reference_integer_ops::TransposeConv`.
+Integer meaning: TFLite `reference_integer_ops::TransposeConv`, with int32 sums for int8 inputs and int64 sums for
+int16 inputs.
 """
 
 import math
@@ -11,18 +12,35 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import requantize
+from edgeq.fixedpoint import requantize, requantize64
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
 from edgeq.ops.filters import (
     channel_scales,
     int32_bias,
+    int64_bias,
     largest_step,
     multipliers,
+    multipliers64,
     require_int32_sums,
+    require_int48_sums,
+    require_symmetric,
+    require_symmetric_weights,
     weight_offset,
 )
-from edgeq.ops.op import I32, Array, Lowering, Op, Params, S8Data, S32Data, require_dtype, require_per_tensor
+from edgeq.ops.op import (
+    I32,
+    Array,
+    Lowering,
+    Op,
+    Params,
+    S8Data,
+    S16Data,
+    S32Data,
+    S64Data,
+    require_dtype,
+    require_per_tensor,
+)
 from edgeq.ops.windows import Pair, nhwc
 
 
@@ -44,10 +62,8 @@ class TransposeConv2dAttrs:
 
 
 @dataclass(frozen=True)
-class TransposeConv2dParams(Params):
-    """Integers of a transposed convolution; weights are `[out_c, kernel_h, kernel_w, in_c]`."""
-
-    struct: ClassVar[str] = "transpose_conv2d"
+class TransposeConvGeometry(Params):
+    """Sizes of a transposed convolution; weights are `[out_c, kernel_h, kernel_w, in_c]`."""
 
     batches: I32
     in_h: I32
@@ -62,6 +78,14 @@ class TransposeConv2dParams(Params):
     stride_w: I32
     pad_top: I32
     pad_left: I32
+
+
+@dataclass(frozen=True)
+class TransposeConv2dParams(TransposeConvGeometry):
+    """Integers of a transposed convolution with int8 inputs."""
+
+    struct: ClassVar[str] = "transpose_conv2d"
+
     input_offset: I32
     weight_offset: I32
     output_offset: I32
@@ -70,6 +94,21 @@ class TransposeConv2dParams(Params):
     weights: S8Data
     bias: S32Data
     multiplier: S32Data
+    shift: S8Data
+
+
+@dataclass(frozen=True)
+class TransposeConv2dS16Params(TransposeConvGeometry):
+    """The same with int16 inputs, whose zero point is 0: sums of 64 bits, multipliers in Q15."""
+
+    struct: ClassVar[str] = "transpose_conv2d_s16"
+
+    output_offset: I32
+    act_min: I32
+    act_max: I32
+    weights: S8Data
+    bias: S64Data
+    multiplier: S16Data
     shift: S8Data
 
 
@@ -114,66 +153,97 @@ def _eval_float(attrs: TransposeConv2dAttrs, inputs: Sequence[Any]) -> tuple[Arr
     return (attrs.activation.apply(sums).astype(np.float32),)
 
 
-def _lower(attrs: TransposeConv2dAttrs, lowering: Lowering) -> TransposeConv2dParams:
+_AnyParams = TransposeConv2dParams | TransposeConv2dS16Params
+
+
+def _lower(attrs: TransposeConv2dAttrs, lowering: Lowering) -> _AnyParams:
+    x, output = lowering.input(0), lowering.outputs[0]
+    for type_, what in ((x, "input"), (output, "output")):
+        require_dtype(type_, DType.S8, DType.S16, what=what)
+        require_per_tensor(type_, what)
+        require_symmetric(type_, what)
+    return _lower_s16(attrs, lowering) if x.dtype is DType.S16 else _lower_s8(attrs, lowering)
+
+
+def _lower_s8(attrs: TransposeConv2dAttrs, lowering: Lowering) -> TransposeConv2dParams:
     x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
-    require_dtype(x, DType.S8)
-    require_dtype(output, DType.S8, what="output")
-    require_per_tensor(x, "input")
-    require_per_tensor(output, "output")
     weights = lowering.constant(1, "the filter")
     multiplier, shift = multipliers(x, channel_scales(weight_type, 0), output)
     offset = weight_offset(weight_type)
     require_int32_sums(weights.astype(np.int32) + offset, (1, 2, 3), largest_step(x))
     bias = lowering.optional(2, "the bias")
     low, high = quantized_bounds(attrs.activation, output)
-    batches, in_h, in_w, in_c = nhwc(x.shape)
-    _, out_h, out_w, out_c = nhwc(output.shape)
     return TransposeConv2dParams(
-        batches=batches,
-        in_h=in_h,
-        in_w=in_w,
-        in_c=in_c,
-        out_h=out_h,
-        out_w=out_w,
-        out_c=out_c,
-        kernel_h=weights.shape[1],
-        kernel_w=weights.shape[2],
-        stride_h=attrs.stride[0],
-        stride_w=attrs.stride[1],
-        pad_top=attrs.padding[0],
-        pad_left=attrs.padding[1],
+        **_sizes(attrs, x, weights, output),
         input_offset=-x.zero_point,
         weight_offset=offset,
         output_offset=output.zero_point,
         act_min=low,
         act_max=high,
         weights=weights,
-        bias=np.zeros(out_c, np.int32) if bias is None else int32_bias(bias).reshape(-1),
+        bias=np.zeros(len(weights), np.int32) if bias is None else int32_bias(bias).reshape(-1),
         multiplier=multiplier,
         shift=shift,
     )
 
 
-def _eval_int(params: TransposeConv2dParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+def _lower_s16(attrs: TransposeConv2dAttrs, lowering: Lowering) -> TransposeConv2dS16Params:
+    x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
+    weights = lowering.constant(1, "the filter")
+    multiplier, shift = multipliers64(x, channel_scales(weight_type, 0), output)
+    require_symmetric_weights(weight_type)
+    bias = int64_bias(lowering.optional(2, "the bias"), len(weights))
+    require_int48_sums(weights, (1, 2, 3), largest_step(x), bias)
+    low, high = quantized_bounds(attrs.activation, output)
+    return TransposeConv2dS16Params(
+        **_sizes(attrs, x, weights, output),
+        output_offset=output.zero_point,
+        act_min=low,
+        act_max=high,
+        weights=weights,
+        bias=bias,
+        multiplier=multiplier,
+        shift=shift,
+    )
+
+
+def _sizes(attrs: TransposeConv2dAttrs, x: TensorType, weights: Array, output: TensorType) -> dict[str, int]:
+    """The fields of `TransposeConvGeometry`."""
+    batches, in_h, in_w, in_c = nhwc(x.shape)
+    _, out_h, out_w, out_c = nhwc(output.shape)
+    return {
+        "batches": batches,
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_h": out_h,
+        "out_w": out_w,
+        "out_c": out_c,
+        "kernel_h": weights.shape[1],
+        "kernel_w": weights.shape[2],
+        "stride_h": attrs.stride[0],
+        "stride_w": attrs.stride[1],
+        "pad_top": attrs.padding[0],
+        "pad_left": attrs.padding[1],
+    }
+
+
+def _eval_int(params: _AnyParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     attrs = TransposeConv2dAttrs(
         size=(params.out_h, params.out_w),
         stride=(params.stride_h, params.stride_w),
         padding=(params.pad_top, params.pad_left),
     )
-    x = inputs[0].astype(np.int64) + params.input_offset
-    acc = _scatter(x, params.weights.astype(np.int64) + params.weight_offset, attrs).astype(np.int64)
-    out = requantize(
-        acc + params.bias,
-        params.multiplier,
-        params.shift,
-        params.output_offset,
-        params.act_min,
-        params.act_max,
-    )
-    return (out.astype(np.int8),)
+    x, weights = inputs[0].astype(np.int64), params.weights.astype(np.int64)
+    if isinstance(params, TransposeConv2dParams):
+        x, weights = x + params.input_offset, weights + params.weight_offset
+    acc = _scatter(x, weights, attrs).astype(np.int64) + params.bias
+    output_stage = requantize if isinstance(params, TransposeConv2dParams) else requantize64
+    bounds = params.act_min, params.act_max
+    return (output_stage(acc, params.multiplier, params.shift, params.output_offset, *bounds),)
 
 
-def _macs(params: TransposeConv2dParams) -> int:
+def _macs(params: TransposeConvGeometry) -> int:
     """Every input value meets every weight of its channel; what is lost beyond the output's border is counted."""
     positions = math.prod((params.batches, params.in_h, params.in_w, params.in_c))
     return positions * params.out_c * params.kernel_h * params.kernel_w

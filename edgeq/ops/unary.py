@@ -1,7 +1,7 @@
-"""Functions of one value: sigmoids, the relu family, `elu`, `gelu`, `hard_swish`, exponentials, roots, signs, rounding.
+"""Functions of one value that TFLite has: sigmoids, the relu family, `gelu`, exponentials, roots, signs, rounding.
 
 Each has a meaning on reals and a function that fills its table (`edgeq.ops.lookup`) with what TensorFlow Lite Micro
-computes for int8, or LiteRT's reference kernels where TFLM has none.
+computes for int8, or LiteRT's reference kernels where TFLM has none. `edgeq.ops.unary_real` has the others.
 """
 
 import math
@@ -24,25 +24,34 @@ from edgeq.fixedpoint import (
 )
 from edgeq.ir import DType, Quant, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
-from edgeq.ops.lookup import Table, lookup_op, steps
+from edgeq.ops.lines import Line, Lines, LinesOf
+from edgeq.ops.lookup import Domain, Function, Table, UnaryAttrs, everywhere, lookup_op, steps
 from edgeq.ops.op import Array, Op
+from edgeq.ops.unary_real import REAL_UNARY, from_zero, in_double, sigmoid
 
 _INT8 = DType.S8.range
 _INT16 = DType.S16.range
 
 
 @dataclass(frozen=True)
-class LeakyReluAttrs:
+class LeakyReluAttrs(UnaryAttrs):
     """Slope below 0, a float32; it may be above 1 or negative."""
 
     alpha: float
 
 
 @dataclass(frozen=True)
-class GeluAttrs:
+class GeluAttrs(UnaryAttrs):
     """Whether the normal distribution is approximated with a tanh."""
 
     approximate: bool = False
+
+
+@dataclass(frozen=True)
+class EluAttrs(UnaryAttrs):
+    """What it is below 0: `alpha * (exp(x) - 1)`; TFLite has 1 only."""
+
+    alpha: float = 1.0
 
 
 def _clamp_table(activation: Activation, quotient: Callable[[float, float], float]) -> Table:
@@ -206,24 +215,15 @@ def _float_table(real: Callable[[Any, Array], Array]) -> Table:
     return table
 
 
-def _double(function: Callable[[Array], Array]) -> Callable[[Any, Array], Array]:
-    """A function of reals, evaluated in double, rounded to float32; infinite or NaN where it has no value."""
-
-    def real(_: Any, x: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.asarray(function(x.astype(np.float64)), np.float32)
-
-    return real
+def _elu(attrs: EluAttrs, x: Array) -> Array:
+    """Source: TFLite `reference_ops::Elu`; ONNX `Elu`, which has the factor."""
+    return np.where(x < 0, attrs.alpha * np.expm1(np.minimum(x, 0).astype(np.float64)), x)
 
 
-def _elu(_: Any, x: Array) -> Array:
-    """Source: TFLite `reference_ops::Elu`."""
-    return np.where(x < 0, np.expm1(np.minimum(x, 0).astype(np.float64)).astype(np.float32), x)
-
-
-def _elu_of_bytes(_: Any, x: Array) -> Array:
+def _elu_of_bytes(attrs: EluAttrs, x: Array) -> Array:
     """Source: TFLite Micro `EluPrepare`, where a byte's exponential is rounded before 1 is subtracted."""
-    return np.where(x < 0, np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32) - np.float32(1), x)
+    below = np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32) - np.float32(1)
+    return np.where(x < 0, np.float32(attrs.alpha) * below, x)
 
 
 def _log(x: Array) -> Array:
@@ -243,43 +243,84 @@ def _gelu(attrs: GeluAttrs, x: Array) -> Array:
     return np.asarray(np.float32(0.5) * x * tail, np.float32)
 
 
-_ONLY_REAL: dict[str, Callable[[Any, Array], Array]] = {
-    "ceil": _double(np.ceil),
-    "cos": _double(np.cos),
-    "floor": _double(np.floor),
-    "round": _double(np.rint),
-    "sin": _double(np.sin),
-    "square": _double(np.square),
+_ONLY_REAL: dict[str, tuple[Callable[[Array], Array], LinesOf | None]] = {
+    "ceil": (np.ceil, lambda _, low, high: _steps(low, high, lambda k: Line(k - 1, 0, k, behind=True))),
+    "cos": (np.cos, None),
+    "floor": (np.floor, lambda _, low, high: _steps(low, high, lambda k: Line(k, 0, k))),
+    "round": (np.rint, lambda _, low, high: _steps(low, high, lambda k: Line(k - 0.5, 0, k, behind=k % 2 == 1))),
+    "sin": (np.sin, None),
+    "square": (np.square, None),
 }
-"""Functions whose integer meaning is the real one, rounded."""
+"""Functions whose integer meaning, in TFLite, is the real one, rounded, and their lines where they have some."""
+
+_MOST_STEPS = 1024
+
+
+def _steps(low: float, high: float, line: Callable[[int], Line]) -> Lines:
+    """A line without slope for each integer that is a result for reals in this range."""
+    if high - low > _MOST_STEPS:
+        raise Refusal(f"int16 inputs range over {high - low:g}; accepted: up to {_MOST_STEPS}")
+    first = math.floor(low)
+    return Lines([Line(-math.inf, 0, first), *(line(k) for k in range(first + 1, math.ceil(high) + 1))])
 
 
 def _clamp_op(activation: Activation, quotient: Callable[[float, float], float]) -> Op:
-    return lookup_op(activation.value, lambda _, x: activation.apply(x), _clamp_table(activation, quotient))
+    def lines(_: UnaryAttrs, _low: float, _high: float) -> Lines:
+        return Lines([Line(-math.inf, 1)], *activation.bounds)
+
+    function = Function(lambda _, x: activation.apply(x), _clamp_table(activation, quotient), lines=lines)
+    return lookup_op(activation.value, function)
+
+
+def _leaky_relu_lines(attrs: LeakyReluAttrs, _low: float, _high: float) -> Lines:
+    """Source: TFLite `reference_ops::QuantizeLeakyRelu`, of int16 as of int8."""
+    if attrs.alpha < 0 and not attrs.in_reals:
+        raise Refusal(f"slope {attrs.alpha} of int16; accepted: 0 and more")
+    return Lines([Line(-math.inf, attrs.alpha), Line(0, 1)])
+
+
+def _abs_lines(_: UnaryAttrs, _low: float, _high: float) -> Lines:
+    return Lines([Line(-math.inf, -1), Line(0, 1)])
+
+
+def _neg_lines(_: UnaryAttrs, _low: float, _high: float) -> Lines:
+    return Lines([Line(-math.inf, -1)])
+
+
+def _plain(name: str, real: Callable[[Array], Array], table: Table, domain: Domain = everywhere) -> Op:
+    """A function without parameters."""
+    return lookup_op(name, Function(in_double(real), table, domain))
 
 
 UNARY = (
-    lookup_op("logistic", _double(lambda x: 1 / (1 + np.exp(-x))), partial(_sigmoid_table, gemmlowp.logistic, 8, -128)),
-    lookup_op("tanh", _double(np.tanh), partial(_sigmoid_table, gemmlowp.tanh, 7, 0)),
+    _plain("logistic", sigmoid, partial(_sigmoid_table, gemmlowp.logistic, 8, -128)),
+    _plain("tanh", np.tanh, partial(_sigmoid_table, gemmlowp.tanh, 7, 0)),
     _clamp_op(Activation.RELU, truediv),
     _clamp_op(Activation.RELU6, _float32_quotient),
     _clamp_op(Activation.RELU_N1_TO_1, _float32_quotient),
     _clamp_op(Activation.RELU_0_TO_1, _float32_quotient),
     lookup_op(
         "leaky_relu",
-        lambda attrs, x: np.where(x >= 0, x, x * np.float32(attrs.alpha)),
-        _leaky_relu_table,
+        Function(
+            lambda attrs, x: np.where(x >= 0, x, x * np.float32(attrs.alpha)),
+            _leaky_relu_table,
+            lines=_leaky_relu_lines,
+        ),
         LeakyReluAttrs,
     ),
-    lookup_op("hard_swish", lambda _, x: x * np.clip(x + 3, 0, 6) / 6, _hard_swish_table),
-    lookup_op("elu", _elu, _float_table(_elu_of_bytes)),
-    lookup_op("gelu", _gelu, _float_table(_gelu), GeluAttrs),
-    lookup_op("exp", _double(np.exp), _float_table(_double(np.exp))),
-    lookup_op("log", _double(_log), _float_table(_double(_log))),
-    lookup_op("abs", lambda _, x: np.abs(x), partial(_sign_table, np.abs)),
-    lookup_op("neg", lambda _, x: -x, partial(_sign_table, np.negative)),
-    lookup_op("sqrt", _double(lambda x: np.sqrt(np.maximum(x, 0))), _sqrt_table),
-    lookup_op("rsqrt", _double(lambda x: 1 / np.sqrt(np.maximum(x, 0))), _rsqrt_table),
-    *(lookup_op(name, real, _float_table(real)) for name, real in _ONLY_REAL.items()),
+    _plain("hard_swish", lambda x: x * np.clip(x + 3, 0, 6) / 6, _hard_swish_table),
+    lookup_op("elu", Function(_elu, _float_table(_elu_of_bytes)), EluAttrs),
+    lookup_op("gelu", Function(_gelu, _float_table(_gelu)), GeluAttrs),
+    _plain("exp", np.exp, _float_table(in_double(np.exp))),
+    _plain("log", np.log, _float_table(in_double(_log)), from_zero),
+    lookup_op("abs", Function(lambda _, x: np.abs(x), partial(_sign_table, np.abs), lines=_abs_lines)),
+    lookup_op("neg", Function(lambda _, x: -x, partial(_sign_table, np.negative), lines=_neg_lines)),
+    _plain("sqrt", np.sqrt, _sqrt_table, from_zero),
+    _plain("rsqrt", lambda x: 1 / np.sqrt(x), _rsqrt_table, from_zero),
+    *(
+        lookup_op(name, Function(in_double(real), _float_table(in_double(real)), lines=lines))
+        for name, (real, lines) in _ONLY_REAL.items()
+    ),
+    *REAL_UNARY,
 )
 """The records, one per function."""

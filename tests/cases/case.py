@@ -32,6 +32,12 @@ def random_s8(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.where(rng.random(shape) < 0.1, rng.choice([-128, 127], shape), values).astype(np.int8)
 
 
+def random_s16(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """int16, likewise."""
+    values = rng.integers(-32768, 32768, shape)
+    return np.where(rng.random(shape) < 0.1, rng.choice([-32768, 32767], shape), values).astype(np.int16)
+
+
 def random_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Symmetric int8 weights, -127..127."""
     return np.maximum(random_s8(rng, shape), -127).astype(np.int8)

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 from tflite_writer import TfliteWriter
 
-from cases.case import Case, random_s8, random_weights, scales, seeds, zero_points
-from cases.filters import add_bias, output_scale, weight_scales
+from cases.case import Case, random_weights, scales, seeds
+from cases.filters import activations, output_scale, weight_scales
 
 _pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -85,17 +85,18 @@ def depthwise_conv_2d(draw: st.DrawFn) -> Case:
 def _case(draw: st.DrawFn, rng: np.random.Generator, g: _Geometry, channels: int, layer: _Layer) -> Case:
     """A model of one convolution."""
     out_c = layer.weights.shape[layer.axis]
+    kind = draw(activations)
     x_scale, w_scales = draw(scales), weight_scales(rng, out_c, per_channel=draw(st.booleans()))
     m = TfliteWriter()
     shape = (g.batch, *g.image, channels)
-    x = m.tensor(shape, scale=x_scale, zero_point=draw(zero_points))
+    x = m.tensor(shape, kind.dtype, scale=x_scale, zero_point=draw(kind.zero_points))
     w = m.constant(layer.weights, scale=w_scales, axis=layer.axis)
     y_scale = output_scale(x_scale, w_scales, layer.weights.size // out_c)
-    y = m.tensor((g.batch, *g.out, out_c), scale=y_scale, zero_point=draw(zero_points))
-    inputs = [x, w, add_bias(m, rng, out_c, x_scale, w_scales)] if draw(st.booleans()) else [x, w]
+    y = m.tensor((g.batch, *g.out, out_c), kind.dtype, scale=y_scale, zero_point=draw(kind.zero_points))
+    inputs = [x, w, kind.add_bias(m, rng, out_c, x_scale, w_scales)] if draw(st.booleans()) else [x, w]
     activation = draw(st.integers(0, 3))
     m.operator(layer.name, inputs, [y], layer.table, fusedActivationFunction=activation, **layer.options)
-    return Case(m.build([x], [y]), (random_s8(rng, shape),))
+    return Case(m.build([x], [y]), (kind.random(rng, shape),))
 
 
 CASES = {"CONV_2D": conv_2d(), "DEPTHWISE_CONV_2D": depthwise_conv_2d()}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tflite_writer import TfliteWriter
 
 from cases.case import Case, random_s8, random_weights, scales, seeds, zero_points
-from cases.filters import add_bias, output_scale, weight_scales
+from cases.filters import Activations, activations, output_scale, weight_scales
 
 _ABSENT = -1
 
@@ -18,19 +18,20 @@ def fully_connected(draw: st.DrawFn) -> Case:
     features, units = draw(st.integers(1, 40)), draw(st.integers(1, 9))
     keep = draw(st.booleans())
     shape, out_shape = draw(_rows(features, units, keep=keep))
-    per_channel = draw(st.booleans())
+    kind, per_channel = draw(activations), draw(st.booleans())
     x_scale, w_scales = draw(scales), weight_scales(rng, units, per_channel=per_channel)
     m = TfliteWriter()
-    x = m.tensor(shape, scale=x_scale, zero_point=draw(zero_points))
-    y = m.tensor(out_shape, scale=output_scale(x_scale, w_scales, features), zero_point=draw(zero_points))
+    x = m.tensor(shape, kind.dtype, scale=x_scale, zero_point=draw(kind.zero_points))
+    y_scale = output_scale(x_scale, w_scales, features)
+    y = m.tensor(out_shape, kind.dtype, scale=y_scale, zero_point=draw(kind.zero_points))
     w_zero = 0 if per_channel else draw(st.one_of(st.just(0), zero_points))
     w = m.constant(random_weights(rng, (units, features)), scale=w_scales, zero_point=w_zero)
     bias = draw(st.sampled_from(["there", "absent", "left out"]))
     inputs = [x, w]
     if bias != "left out":
-        inputs.append(_ABSENT if bias == "absent" else add_bias(m, rng, units, x_scale, w_scales))
+        inputs.append(_ABSENT if bias == "absent" else kind.add_bias(m, rng, units, x_scale, w_scales))
     _add_fully_connected(m, inputs, y, keep=keep, activation=draw(st.integers(0, 3)))
-    return Case(m.build([x], [y]), (random_s8(rng, shape),))
+    return Case(m.build([x], [y]), (kind.random(rng, shape),))
 
 
 @st.composite
@@ -85,20 +86,26 @@ def batch_matmul(draw: st.DrawFn) -> Case:
         draw(_operand(batch, depth, cols, adjoint=adj_y)),
     ]
     out_batch = np.broadcast_shapes(shapes[0][:-2], shapes[1][:-2])
-    arrays = [random_s8(rng, shape) for shape in shapes]
+    kind = draw(activations)
+    arrays = [kind.random(rng, shape) for shape in shapes]
     constant = draw(st.sampled_from([None, 0, 1]))
     m = TfliteWriter()
     tensors = []
     for position, array in enumerate(arrays):
-        quant = {"scale": draw(scales), "zero_point": draw(zero_points)}
+        quant = {"scale": draw(scales), "zero_point": draw(kind.zero_points)}
         is_constant = position == constant
-        tensors.append(m.constant(array, **quant) if is_constant else m.tensor(array.shape, **quant))
+        tensors.append(m.constant(array, **quant) if is_constant else m.tensor(array.shape, array.dtype, **quant))
     # Both operands have zero points, which makes sums larger than with symmetric weights.
-    y_scale = 3 * output_scale(_scale(m, tensors[0]), _scale(m, tensors[1]), depth)
-    y = m.tensor((*out_batch, rows, cols), scale=y_scale, zero_point=draw(zero_points))
+    y_scale = _steps(kind) * 3 * output_scale(_scale(m, tensors[0]), _scale(m, tensors[1]), depth)
+    y = m.tensor((*out_batch, rows, cols), kind.dtype, scale=y_scale, zero_point=draw(kind.zero_points))
     m.operator("BATCH_MATMUL", tensors, [y], "BatchMatMulOptions", adjX=adj_x, adjY=adj_y)
     ports = [i for i in range(2) if i != constant]
     return Case(m.build([tensors[i] for i in ports], [y]), tuple(arrays[i] for i in ports))
+
+
+def _steps(kind: Activations) -> int:
+    """How much larger the other operand is than int8 weights are."""
+    return 1 if kind.dtype == np.int8 else 256
 
 
 @st.composite

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 from tflite_writer import TfliteWriter
 
-from cases.case import Case, random_s8, random_weights, scales, seeds, zero_points
-from cases.filters import add_bias, output_scale, weight_scales
+from cases.case import Case, random_weights, scales, seeds
+from cases.filters import activations, output_scale, weight_scales
 
 
 @st.composite
@@ -20,16 +20,17 @@ def transpose_conv(draw: st.DrawFn) -> Case:
         out = (max(out[0], kernel[0]), max(out[1], kernel[1]))
         image = [(n - k) // s + 1 for n, k, s in zip(out, kernel, stride, strict=True)]
     batch, in_c, out_c = draw(st.integers(1, 2)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    kind = draw(activations)
     x_scale, w_scales = draw(scales), weight_scales(rng, out_c, per_channel=draw(st.booleans()))
     m = TfliteWriter()
     shape = (batch, *image, in_c)
-    x = m.tensor(shape, scale=x_scale, zero_point=draw(zero_points))
+    x = m.tensor(shape, kind.dtype, scale=x_scale, zero_point=draw(kind.zero_points))
     w = m.constant(random_weights(rng, (out_c, *kernel, in_c)), scale=w_scales)
     y_scale = output_scale(x_scale, w_scales, in_c * max(1, kernel[0] * kernel[1] // (stride[0] * stride[1])))
-    y = m.tensor((batch, *out, out_c), scale=y_scale, zero_point=draw(zero_points))
+    y = m.tensor((batch, *out, out_c), kind.dtype, scale=y_scale, zero_point=draw(kind.zero_points))
     inputs = [m.constant(np.array([batch, *out, out_c], np.int32)), w, x]
     if draw(st.booleans()):
-        inputs.append(add_bias(m, rng, out_c, x_scale, w_scales))
+        inputs.append(kind.add_bias(m, rng, out_c, x_scale, w_scales))
     m.operator(
         "TRANSPOSE_CONV",
         inputs,
@@ -40,7 +41,7 @@ def transpose_conv(draw: st.DrawFn) -> Case:
         strideW=stride[1],
         fusedActivationFunction=draw(st.integers(0, 3)),
     )
-    return Case(m.build([x], [y]), (random_s8(rng, shape),))
+    return Case(m.build([x], [y]), (kind.random(rng, shape),))
 
 
 CASES = {"TRANSPOSE_CONV": transpose_conv()}

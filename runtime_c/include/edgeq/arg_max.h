@@ -17,5 +17,9 @@ void edgeq_arg_max_s8_s32(
     const struct edgeq_arg_max_params *params, const int8_t *input, int32_t *output);
 void edgeq_arg_max_s8_s64(
     const struct edgeq_arg_max_params *params, const int8_t *input, int64_t *output);
+void edgeq_arg_max_s16_s32(
+    const struct edgeq_arg_max_params *params, const int16_t *input, int32_t *output);
+void edgeq_arg_max_s16_s64(
+    const struct edgeq_arg_max_params *params, const int16_t *input, int64_t *output);
 
 #endif

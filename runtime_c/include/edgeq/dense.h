@@ -21,6 +21,27 @@ struct edgeq_dense_params {
     const int8_t *shift;
 };
 
+/* The same for int16 inputs, whose zero point is 0: sums have 64 bits, multipliers 15. */
+struct edgeq_dense_s16_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t weight_offset;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    const int8_t *weights;
+    const int64_t *bias;
+    const int16_t *multiplier;
+    const int8_t *shift;
+};
+
 void edgeq_dense_s8(const struct edgeq_dense_params *params, const int8_t *input, int8_t *output);
+void edgeq_dense_s8_s16(
+    const struct edgeq_dense_params *params, const int8_t *input, int16_t *output);
+void edgeq_dense_s16_s8(
+    const struct edgeq_dense_s16_params *params, const int16_t *input, int8_t *output);
+void edgeq_dense_s16(
+    const struct edgeq_dense_s16_params *params, const int16_t *input, int16_t *output);
 
 #endif

@@ -16,13 +16,15 @@ struct edgeq_binary_params {
     const int32_t *loops;
 };
 
-/* The first five fields of this and the following structs are those of edgeq_binary_params. */
+/* The first five fields of this and the following structs are those of edgeq_binary_params. The
+ * operands are computed with in 1 / 2^left_shift of a scale that both share. */
 struct edgeq_add_params {
     int32_t depth;
     int32_t run;
     int32_t input1_step;
     int32_t input2_step;
     const int32_t *loops;
+    int32_t left_shift;
     int32_t input1_offset;
     int32_t input1_multiplier;
     int32_t input1_shift;
@@ -66,6 +68,8 @@ struct edgeq_prelu_params {
     int32_t negative_multiplier;
     int32_t negative_shift;
     int32_t output_offset;
+    int32_t out_min;
+    int32_t out_max;
 };
 
 void edgeq_add_s8(const struct edgeq_add_params *params, const int8_t *input1, const int8_t *input2,
@@ -82,5 +86,19 @@ void edgeq_minimum_s8(const struct edgeq_binary_params *params, const int8_t *in
     const int8_t *input2, int8_t *output);
 void edgeq_prelu_s8(const struct edgeq_prelu_params *params, const int8_t *input1,
     const int8_t *input2, int8_t *output);
+void edgeq_add_s16(const struct edgeq_add_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
+void edgeq_sub_s16(const struct edgeq_add_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
+void edgeq_squared_difference_s16(const struct edgeq_add_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
+void edgeq_mul_s16(const struct edgeq_mul_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
+void edgeq_maximum_s16(const struct edgeq_binary_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
+void edgeq_minimum_s16(const struct edgeq_binary_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
+void edgeq_prelu_s16(const struct edgeq_prelu_params *params, const int16_t *input1,
+    const int16_t *input2, int16_t *output);
 
 #endif

@@ -26,7 +26,11 @@ struct edgeq_pool_params {
 
 void edgeq_avg_pool2d_s8(
     const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_avg_pool2d_s16(
+    const struct edgeq_pool_params *params, const int16_t *input, int16_t *output);
 void edgeq_max_pool2d_s8(
     const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_max_pool2d_s16(
+    const struct edgeq_pool_params *params, const int16_t *input, int16_t *output);
 
 #endif

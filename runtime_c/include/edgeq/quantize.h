@@ -23,7 +23,11 @@ struct edgeq_dequantize_params {
 
 void edgeq_quantize_f32_s8(
     const struct edgeq_quantize_params *params, const float *input, int8_t *output);
+void edgeq_quantize_f32_s16(
+    const struct edgeq_quantize_params *params, const float *input, int16_t *output);
 void edgeq_dequantize_s8_f32(
     const struct edgeq_dequantize_params *params, const int8_t *input, float *output);
+void edgeq_dequantize_s16_f32(
+    const struct edgeq_dequantize_params *params, const int16_t *input, float *output);
 
 #endif

@@ -35,5 +35,7 @@ void edgeq_resize_nearest_x8(
     const struct edgeq_resize_nearest_params *params, const void *input, void *output);
 void edgeq_resize_bilinear_s8(
     const struct edgeq_resize_bilinear_params *params, const int8_t *input, int8_t *output);
+void edgeq_resize_bilinear_s16(
+    const struct edgeq_resize_bilinear_params *params, const int16_t *input, int16_t *output);
 
 #endif

@@ -25,10 +25,36 @@ struct edgeq_log_softmax_params {
     const int32_t *exponentials;
 };
 
+/* `multiplier` and `shift` bring a difference to 65536ths of 10. Both tables have 513 values in Q15
+ * at inputs 128 apart, between which is interpolated: exp(-10) .. exp(0), and 1 / (1 + x) for x in
+ * 0 .. 1. */
+struct edgeq_softmax_s16_params {
+    int32_t rows;
+    int32_t depth;
+    int32_t multiplier;
+    int32_t shift;
+    const int16_t *exponentials;
+    const int16_t *reciprocals;
+};
+
+/* exp(-d) is coarse[d >> 8] * fine[d & 255], both in Q0. Differences beyond the `count` entries of
+ * `coarse` add nothing to the row's sum and give the smallest output. */
+struct edgeq_softmax_s16_s8_params {
+    int32_t rows;
+    int32_t depth;
+    int32_t count;
+    const int32_t *coarse;
+    const int32_t *fine;
+};
+
 void edgeq_softmax_s8(
     const struct edgeq_softmax_params *params, const int8_t *input, int8_t *output);
 void edgeq_softmax_s8_s16(
     const struct edgeq_softmax_params *params, const int8_t *input, int16_t *output);
+void edgeq_softmax_s16(
+    const struct edgeq_softmax_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_softmax_s16_s8(
+    const struct edgeq_softmax_s16_s8_params *params, const int16_t *input, int8_t *output);
 void edgeq_log_softmax_s8(
     const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output);
 

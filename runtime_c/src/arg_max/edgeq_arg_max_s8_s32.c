@@ -9,7 +9,7 @@ void edgeq_arg_max_s8_s32(
     const struct edgeq_arg_max_params *p = params;
     for (int32_t i = 0; i < p->outer; i++, input += p->size * p->inner) {
         for (int32_t k = 0; k < p->inner; k++) {
-            *output++ = edgeq_first_max(input + k, p->size, p->inner, p->flip);
+            *output++ = edgeq_first_max_s8(input + k, p->size, p->inner, p->flip);
         }
     }
 }

@@ -1,45 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/batch_matmul.h"
 
-#include "fixedpoint.h"
-
-static int32_t dot(const struct edgeq_batch_matmul_params *p, const int8_t *lhs, const int8_t *rhs)
-{
-    int32_t acc = 0;
-    for (int32_t k = 0; k < p->depth; k++) {
-        acc += (*lhs + p->lhs_offset) * (*rhs + p->rhs_offset);
-        lhs += p->lhs_depth_step;
-        rhs += p->rhs_depth_step;
-    }
-    return acc;
-}
-
-/* One product of two matrices; returns the end of its output. */
-static int8_t *matmul(
-    const struct edgeq_batch_matmul_params *p, const int8_t *lhs, const int8_t *rhs, int8_t *output)
-{
-    for (int32_t m = 0; m < p->rows; m++) {
-        for (int32_t n = 0; n < p->cols; n++) {
-            int32_t sum = dot(p, lhs + m * p->lhs_row_step, rhs + n * p->rhs_col_step);
-            int32_t out = edgeq_output_stage(
-                sum, p->multiplier, p->shift, p->output_offset, p->act_min, p->act_max);
-            *output++ = (int8_t)out;
-        }
-    }
-    return output;
-}
+#include "batch_matmul/matmul_s8.h"
 
 void edgeq_batch_matmul_s8(const struct edgeq_batch_matmul_params *params, const int8_t *input1,
     const int8_t *input2, int8_t *output)
 {
-    const struct edgeq_batch_matmul_params *p = params;
-    for (int32_t i = 0; i < p->batch0; i++) {
-        for (int32_t j = 0; j < p->batch1; j++) {
-            for (int32_t k = 0; k < p->batch2; k++) {
-                const int8_t *lhs = input1 + i * p->lhs_step0 + j * p->lhs_step1 + k * p->lhs_step2;
-                const int8_t *rhs = input2 + i * p->rhs_step0 + j * p->rhs_step1 + k * p->rhs_step2;
-                output = matmul(p, lhs, rhs, output);
-            }
-        }
-    }
+    edgeq_matmul_of_s8(params, input1, input2, output, (int32_t)sizeof *output);
 }

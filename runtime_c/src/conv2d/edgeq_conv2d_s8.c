@@ -1,60 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/conv2d.h"
 
-#include "conv2d/window.h"
-#include "fixedpoint.h"
-
-/* One output value before requantization: the dot product over the taps that fall on the image.
- * `input` points at the first of the group's `depth` channels in the first pixel of the image,
- * `weights` at the output channel's filter. */
-static int32_t dot(const struct edgeq_conv2d_params *p, const int8_t *input, const int8_t *weights,
-    struct edgeq_taps rows, struct edgeq_taps cols, int32_t top, int32_t left, int32_t depth)
-{
-    int32_t input_offset = p->input_offset;
-    int32_t weight_offset = p->weight_offset;
-    int32_t acc = 0;
-    for (int32_t ky = rows.begin; ky < rows.end; ky++) {
-        const int8_t *line = input + (top + ky * p->dilation_h) * p->in_w * p->in_c;
-        for (int32_t kx = cols.begin; kx < cols.end; kx++) {
-            const int8_t *in = line + (left + kx * p->dilation_w) * p->in_c;
-            const int8_t *w = weights + (ky * p->kernel_w + kx) * depth;
-            for (int32_t c = 0; c < depth; c++) {
-                acc += (in[c] + input_offset) * (w[c] + weight_offset);
-            }
-        }
-    }
-    return acc;
-}
+#include "conv2d/conv_s8.h"
 
 void edgeq_conv2d_s8(const struct edgeq_conv2d_params *params, const int8_t *input, int8_t *output)
 {
-    const struct edgeq_conv2d_params *p = params;
-    int32_t depth = p->in_c / p->groups;
-    int32_t filters = p->out_c / p->groups;
-    int32_t filter_size = p->kernel_h * p->kernel_w * depth;
-
-    for (int32_t b = 0; b < p->batches; b++, input += p->in_h * p->in_w * p->in_c) {
-        for (int32_t y = 0; y < p->out_h; y++) {
-            int32_t top = y * p->stride_h - p->pad_top;
-            struct edgeq_taps rows = edgeq_taps_inside(top, p->in_h, p->kernel_h, p->dilation_h);
-            for (int32_t x = 0; x < p->out_w; x++, output += p->out_c) {
-                int32_t left = x * p->stride_w - p->pad_left;
-                struct edgeq_taps cols =
-                    edgeq_taps_inside(left, p->in_w, p->kernel_w, p->dilation_w);
-                const int32_t *bias = edgeq_conv2d_bias(p, y, x);
-                const int8_t *group = input;
-                for (int32_t o = 0, next = filters; o < p->out_c; o++) {
-                    if (o == next) {
-                        group += depth;
-                        next += filters;
-                    }
-                    int32_t sum =
-                        dot(p, group, p->weights + o * filter_size, rows, cols, top, left, depth);
-                    int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, bias[o]),
-                        p->multiplier[o], p->shift[o], p->output_offset, p->act_min, p->act_max);
-                    output[o] = (int8_t)out;
-                }
-            }
-        }
-    }
+    edgeq_conv_of_s8(params, input, output, (int32_t)sizeof *output);
 }

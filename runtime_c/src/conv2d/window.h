@@ -2,9 +2,8 @@
 #ifndef EDGEQ_CONV2D_WINDOW_H
 #define EDGEQ_CONV2D_WINDOW_H
 
-#include "edgeq/conv2d.h"
-
 #include <stddef.h>
+#include <stdint.h>
 
 /* The taps [begin, end) of a kernel axis that fall on the image, when tap 0 falls on pixel
  * `origin`. */
@@ -26,15 +25,11 @@ static inline struct edgeq_taps edgeq_taps_inside(
     return inside;
 }
 
-/* The bias row that applies at output position (y, x). */
-static inline const int32_t *edgeq_conv2d_bias(
-    const struct edgeq_conv2d_params *params, int32_t y, int32_t x)
+/* The number of the bias row that applies at output position (y, x). */
+static inline int32_t edgeq_bias_region(
+    const uint8_t *bias_row, const uint8_t *bias_col, int32_t bias_cols, int32_t y, int32_t x)
 {
-    if (params->bias_row == NULL) {
-        return params->bias;
-    }
-    int32_t region = params->bias_row[y] * params->bias_cols + params->bias_col[x];
-    return params->bias + region * params->out_c;
+    return bias_row == NULL ? 0 : bias_row[y] * bias_cols + bias_col[x];
 }
 
 #endif

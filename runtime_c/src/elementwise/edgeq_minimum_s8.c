@@ -19,9 +19,9 @@ static void run(const struct edgeq_binary_params *params, const int8_t *input1,
 void edgeq_minimum_s8(const struct edgeq_binary_params *params, const int8_t *input1,
     const int8_t *input2, int8_t *output)
 {
-    struct edgeq_runs at = {input1, input2, {0}};
+    struct edgeq_runs at = {0, 0, {0}};
     do {
-        run(params, at.input1, at.input2, output);
+        run(params, input1 + at.input1, input2 + at.input2, output);
         output += params->run;
     } while (edgeq_next_run(&at, params->loops, params->depth) != 0);
 }

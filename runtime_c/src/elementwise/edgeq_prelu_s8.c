@@ -15,10 +15,10 @@ static void run(const struct edgeq_prelu_params *params, const int8_t *input, co
         int32_t out;
         if (x >= 0) {
             out = edgeq_output_stage(
-                x, p.positive_multiplier, p.positive_shift, p.output_offset, INT8_MIN, INT8_MAX);
+                x, p.positive_multiplier, p.positive_shift, p.output_offset, p.out_min, p.out_max);
         } else {
             out = edgeq_output_stage(x * (*alpha + p.alpha_offset), p.negative_multiplier,
-                p.negative_shift, p.output_offset, INT8_MIN, INT8_MAX);
+                p.negative_shift, p.output_offset, p.out_min, p.out_max);
         }
         output[i] = (int8_t)out;
         input += p.input1_step;
@@ -29,9 +29,9 @@ static void run(const struct edgeq_prelu_params *params, const int8_t *input, co
 void edgeq_prelu_s8(const struct edgeq_prelu_params *params, const int8_t *input1,
     const int8_t *input2, int8_t *output)
 {
-    struct edgeq_runs at = {input1, input2, {0}};
+    struct edgeq_runs at = {0, 0, {0}};
     do {
-        run(params, at.input1, at.input2, output);
+        run(params, input1 + at.input1, input2 + at.input2, output);
         output += params->run;
     } while (edgeq_next_run(&at, params->loops, params->depth) != 0);
 }

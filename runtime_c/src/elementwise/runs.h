@@ -6,11 +6,11 @@
 
 enum { EDGEQ_MAX_LOOPS = 7 };
 
-/* Where both operands are when the next run of the output begins, and the iterations that each loop
- * has done. */
+/* How many elements into both operands the next run of the output begins, and the iterations that
+ * each loop has done. */
 struct edgeq_runs {
-    const int8_t *input1;
-    const int8_t *input2;
+    int32_t input1;
+    int32_t input2;
     int32_t done[EDGEQ_MAX_LOOPS];
 };
 

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/quantize.h"
 
-/* Rounds half away from zero; x must fit an int32_t. */
-static int32_t round_half_away(float x)
-{
-    int32_t whole = (int32_t)x;
-    float part = x - (float)whole;
-    return whole + (part >= 0.5f) - (part <= -0.5f);
-}
+#include "quantize/round.h"
 
 void edgeq_quantize_f32_s8(
     const struct edgeq_quantize_params *params, const float *input, int8_t *output)
@@ -22,6 +16,6 @@ void edgeq_quantize_f32_s8(
         float steps = input[i] / p.scale;
         steps = steps > first ? steps : first;
         steps = steps < last ? steps : last;
-        output[i] = (int8_t)(round_half_away(steps) + p.zero_point);
+        output[i] = (int8_t)(edgeq_round_half_away(steps) + p.zero_point);
     }
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEQ_ELEMENTWISE_SUM_S8_H
+#define EDGEQ_ELEMENTWISE_SUM_S8_H
+
+#include "edgeq/elementwise.h"
+#include "elementwise/sum.h"
+
+/* input1 + sign * input2, for one run. The parameters are copied, as the compiler must assume that
+ * an element of the output may be part of them. The addend of a broadcast operand is computed
+ * once. */
+static inline void edgeq_sum_run(const struct edgeq_add_params *params, const int8_t *input1,
+    const int8_t *input2, int32_t sign, int8_t *output)
+{
+    const struct edgeq_add_params p = *params;
+    int32_t a = 0;
+    int32_t b = 0;
+    for (int32_t i = 0; i < p.run; i++) {
+        if (i == 0 || p.input1_step != 0) {
+            a = edgeq_addend(
+                input1[i] + p.input1_offset, p.left_shift, p.input1_multiplier, p.input1_shift);
+        }
+        if (i == 0 || p.input2_step != 0) {
+            b = edgeq_addend(
+                input2[i] + p.input2_offset, p.left_shift, p.input2_multiplier, p.input2_shift);
+        }
+        output[i] = (int8_t)edgeq_fraction_stage(a + sign * b, p.output_multiplier, p.output_shift,
+            p.output_offset, p.act_min, p.act_max);
+    }
+}
+
+#endif

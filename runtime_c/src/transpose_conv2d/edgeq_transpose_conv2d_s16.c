@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edgeq/transpose_conv2d.h"
+
+#include "transpose_conv2d/transpose_s16.h"
+
+void edgeq_transpose_conv2d_s16(
+    const struct edgeq_transpose_conv2d_s16_params *params, const int16_t *input, int16_t *output)
+{
+    edgeq_transpose_of_s16(params, input, output, (int32_t)sizeof *output);
+}
