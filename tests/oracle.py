@@ -25,12 +25,13 @@ class Tflm:
 
 
 class Litert:
-    """LiteRT with its reference kernels (BUILTIN_REF)."""
+    """LiteRT with its reference kernels (BUILTIN_REF), or with those of its default, which knows more operators."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, reference: bool = True) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        self._interpreter = Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        kernels = OpResolverType.BUILTIN_REF if reference else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        self._interpreter = Interpreter(model_content=data, experimental_op_resolver_type=kernels)
         self._interpreter.allocate_tensors()
 
     def __call__(self, inputs: Sequence[Any]) -> tuple[Any, ...]:

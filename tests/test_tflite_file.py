@@ -11,7 +11,8 @@ from tflite_writer import TfliteWriter
 
 from edgeq.errors import EdgeqError
 from edgeq.importers import import_model
-from edgeq.importers.tflite.builder import Builder, OpContext
+from edgeq.importers.tflite.builder import Builder
+from edgeq.importers.tflite.context import OpContext
 from edgeq.importers.tflite.file import Operator, TfliteFile
 
 

@@ -22,10 +22,11 @@ from edgeq.importers.tflite import (
     slicing,
     softmax,
 )
-from edgeq.importers.tflite.builder import Builder, Converter, OpContext, source_of
-from edgeq.importers.tflite.file import TfliteFile, read_tflite
-from edgeq.importers.tflite.ports import define_inputs, find_outputs
-from edgeq.ir import Graph
+from edgeq.importers.tflite.builder import Builder, source_of
+from edgeq.importers.tflite.context import Converter, OpContext
+from edgeq.importers.tflite.file import Operator, TfliteFile, read_tflite
+from edgeq.importers.tflite.ports import define_inputs, find_outputs, taken_shapes
+from edgeq.ir import Graph, Shape
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
 
@@ -46,12 +47,14 @@ CONVERTERS: Mapping[str, Converter] = {
 }
 
 
-def import_tflite(data: bytes, where: str) -> Graph:
-    """The main subgraph of a TFLite file as a graph in NHWC.
+def import_tflite(data: bytes, where: str, shapes: Mapping[str, Shape] | None = None) -> Graph:
+    """The main subgraph of a TFLite file as a graph in NHWC, of floats where the file computes with floats.
 
     Args:
         data: the file's content.
         where: its name, for messages.
+        shapes: shapes of inputs, by name, where the file leaves dimensions open; they are 1 otherwise, or what the
+            file has beside that.
 
     Raises:
         EdgeqError: where the file is broken.
@@ -59,8 +62,9 @@ def import_tflite(data: bytes, where: str) -> Graph:
     """
     file = read_tflite(data, where)
     builder = Builder(file)
-    inputs = define_inputs(file, builder)
-    _convert_all(file, builder)
+    shapes = shapes or {}
+    inputs = define_inputs(file, builder, shapes)
+    _convert_all(file, builder, taken_shapes(file, shapes))
     outputs = find_outputs(file, builder)
     graph = builder.graph(PurePath(where).stem, inputs, outputs)
     try:
@@ -70,8 +74,8 @@ def import_tflite(data: bytes, where: str) -> Graph:
     return graph
 
 
-def _convert_all(file: TfliteFile, builder: Builder) -> None:
-    """Convert every operator, or raise with all that are refused.
+def _convert_all(file: TfliteFile, builder: Builder, taken: str) -> None:
+    """Convert every operator, or raise with all that are refused; `taken` says which shapes of inputs are guesses.
 
     The outputs of a refused operator are taken as the file declares them, so that those behind it are looked at too;
     what depends on a tensor of which not even that is known is not reported for that alone.
@@ -85,12 +89,17 @@ def _convert_all(file: TfliteFile, builder: Builder) -> None:
         try:
             _convert(OpContext(builder, operator))
         except Refusal as error:
-            refused[source_of(file, operator)] = str(error)
+            refused[source_of(file, operator)] = _reason(error, operator, taken)
             unknown.update(index for index in operator.outputs if not builder.assume(index))
     if refused:
         refused = {**builder.refusals(), **refused}
         in_order = [source_of(file, operator) for operator in file.operators]
         raise UnsupportedModelError(file.where, [(source, refused[source]) for source in in_order if source in refused])
+
+
+def _reason(error: Refusal, operator: Operator, taken: str) -> str:
+    """Why an operator is refused, with the guesses that it may be for."""
+    return f"{error} ({taken}; --shape pins it)" if taken and operator.name in CONVERTERS else str(error)
 
 
 def _convert(op: OpContext) -> None:

@@ -8,7 +8,7 @@ import math
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.importers.tflite.padding import paddings
 from edgeq.ir import Shape
 from edgeq.ops.pad import PadAttrs

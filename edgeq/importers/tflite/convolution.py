@@ -3,9 +3,11 @@
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.ir import DType
+from edgeq.ops.activation import Activation
 from edgeq.ops.conv2d import Conv2dAttrs, DepthwiseConv2dAttrs
+from edgeq.ops.lookup import UnaryAttrs
 from edgeq.ops.pool import AvgPool2dAttrs, MaxPool2dAttrs
 from edgeq.ops.transpose_conv2d import TransposeConv2dAttrs
 from edgeq.ops.windows import Padding, Pair
@@ -61,8 +63,8 @@ def _conv2d(op: OpContext) -> None:
     in_c, per_group = op.type(0).shape[3], op.type(1).shape[3]
     if in_c % per_group:
         raise Refusal(f"{in_c} input channels are no multiple of the filter's {per_group}")
-    activation = op.activation(options.FusedActivationFunction())
-    op.emit("conv2d", op.inputs(), Conv2dAttrs(stride, dilation, padding, in_c // per_group, activation))
+    attrs = Conv2dAttrs(stride, dilation, padding, in_c // per_group)
+    op.emit_fused("conv2d", op.inputs(), attrs, options.FusedActivationFunction())
 
 
 def _depthwise_conv2d(op: OpContext) -> None:
@@ -70,8 +72,8 @@ def _depthwise_conv2d(op: OpContext) -> None:
     stride = positive((options.StrideH(), options.StrideW()), "stride")
     dilation = positive((options.DilationHFactor(), options.DilationWFactor()), "dilation")
     padding = paddings(options.Padding(), image_size(op), kernel_size(op), stride, dilation)
-    activation = op.activation(options.FusedActivationFunction())
-    op.emit("depthwise_conv2d", op.inputs(), DepthwiseConv2dAttrs(stride, dilation, padding, activation))
+    attrs = DepthwiseConv2dAttrs(stride, dilation, padding)
+    op.emit_fused("depthwise_conv2d", op.inputs(), attrs, options.FusedActivationFunction())
 
 
 def _transpose_conv(op: OpContext) -> None:
@@ -85,27 +87,40 @@ def _transpose_conv(op: OpContext) -> None:
         raise Refusal(f"output shape {list(shape)} does not fit input {op.type(2)} and filter {op.type(1)}")
     size = positive((shape[1], shape[2]), "height and width of the output")
     top, _, left, _ = paddings(options.Padding(), size, kernel_size(op), stride)
-    activation = op.activation(options.FusedActivationFunction())
     inputs = [op.input(2), op.input(1), op.input(3)]
-    op.emit("transpose_conv2d", inputs, TransposeConv2dAttrs(size, stride, (top, left), activation))
+    attrs = TransposeConv2dAttrs(size, stride, (top, left))
+    op.emit_fused("transpose_conv2d", inputs, attrs, options.FusedActivationFunction())
 
 
 def _average_pool_2d(op: OpContext) -> None:
-    attrs = _pool(op)
+    attrs, fused = _pool(op)
     halves_up = op.output_tensor().dtype is DType.U8
-    op.emit("avg_pool2d", [op.input(0)], AvgPool2dAttrs(**vars(attrs), halves_up=halves_up))
+    op.emit_fused("avg_pool2d", [op.input(0)], AvgPool2dAttrs(**vars(attrs), halves_up=halves_up), fused)
 
 
 def _max_pool_2d(op: OpContext) -> None:
-    op.emit("max_pool2d", [op.input(0)], _pool(op))
+    attrs, fused = _pool(op)
+    op.emit_fused("max_pool2d", [op.input(0)], attrs, fused)
 
 
-def _pool(op: OpContext) -> MaxPool2dAttrs:
+def _l2_pool_2d(op: OpContext) -> None:
+    """The root of the mean of the squares. Roots are not below 0, so that a fused RELU changes nothing."""
+    op.require_floats()
+    attrs, fused = _pool(op)
+    if op.activation(fused) not in (Activation.NONE, Activation.RELU):
+        raise Refusal(f"fused activation {fused} on a root; accepted: none, RELU")
+    squares = op.emit_hidden("square", [op.input(0)], UnaryAttrs(), op.output_type())
+    mean = op.emit_hidden("avg_pool2d", [squares], AvgPool2dAttrs(**vars(attrs)), op.output_type())
+    op.emit("sqrt", [mean], UnaryAttrs())
+
+
+def _pool(op: OpContext) -> tuple[MaxPool2dAttrs, int]:
+    """Geometry, and the number of the fused activation."""
     options = op.options(tflite.Pool2DOptions)
     kernel = positive((options.FilterHeight(), options.FilterWidth()), "window")
     stride = positive((options.StrideH(), options.StrideW()), "stride")
     padding = paddings(options.Padding(), image_size(op), kernel, stride)
-    return MaxPool2dAttrs(kernel, stride, padding, op.activation(options.FusedActivationFunction()))
+    return MaxPool2dAttrs(kernel, stride, padding), options.FusedActivationFunction()
 
 
 _SAME_QUANT = "input and output share scale and zero point"
@@ -114,6 +129,7 @@ CONVERTERS = {
     "AVERAGE_POOL_2D": Converter(_average_pool_2d, ("avg_pool2d",), _SAME_QUANT),
     "CONV_2D": Converter(_conv2d, ("conv2d",)),
     "DEPTHWISE_CONV_2D": Converter(_depthwise_conv2d, ("depthwise_conv2d",)),
+    "L2_POOL_2D": Converter(_l2_pool_2d, ("square", "avg_pool2d", "sqrt"), floats_only=True),
     "MAX_POOL_2D": Converter(_max_pool_2d, ("max_pool2d",), _SAME_QUANT),
     "TRANSPOSE_CONV": Converter(_transpose_conv, ("transpose_conv2d",), "the output shape is constant"),
 }

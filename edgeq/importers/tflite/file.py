@@ -39,6 +39,8 @@ _DTYPES = {
     "FLOAT32": DType.F32,
     "BOOL": DType.BOOL,
 }
+_HALF = "FLOAT16"
+"""Constants of this type are read as float32, which has all their values."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ class Tensor:
         index: in the subgraph.
         name: "" where it has none.
         shape: static; -1 dimensions of the signature have the value that the file gives beside it.
-        dynamic: whether the shape signature leaves a dimension open.
+        signature: the shape with -1 where it is open.
         type_name: as the schema spells it.
-        dtype: None for types that edgeq has no integers for.
+        dtype: None for types that edgeq does not have. float16 constants are float32 here.
         quant: None where there is no scale.
         data: the constant, None for values computed at run time.
     """
@@ -59,11 +61,16 @@ class Tensor:
     index: int
     name: str
     shape: Shape
-    dynamic: bool
+    signature: Shape
     type_name: str
     dtype: DType | None
     quant: Quant | None
     data: Array | None
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the file leaves a dimension open."""
+        return -1 in self.signature
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,23 @@ def _count(where: str, what: str, count: int, size: int) -> int:
     return count
 
 
+def _signature(raw: Any, shape: Shape) -> Shape:
+    """The shape with -1 for what is open; all of it is where the signature has another rank."""
+    signature = [] if raw.ShapeSignatureIsNone() else raw.ShapeSignatureAsNumpy()[: _MAX_RANK + 1].tolist()
+    if not any(d < 0 for d in signature):
+        return shape
+    if len(signature) != len(shape):
+        return (-1,) * max(1, len(shape))
+    return tuple(-1 if d < 0 else n for d, n in zip(signature, shape, strict=True))
+
+
+def _require_finite(array: Array, name: str) -> None:
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = [int(i) for i in np.argwhere(bad)[0]]
+        raise EdgeqError(f"{name} holds {int(bad.sum())} values that are no finite numbers, the first at {first}")
+
+
 @dataclass(frozen=True)
 class _Reader:
     where: str
@@ -150,16 +174,18 @@ class _Reader:
             type_name = _TYPE_NAMES.get(raw.Type(), f"type {raw.Type()}")
             dtype = _DTYPES.get(type_name)
             shape = self._shape(what, raw, dtype)
-            signature = () if raw.ShapeSignatureIsNone() else tuple(raw.ShapeSignatureAsNumpy()[:_MAX_RANK])
+            data = self._data(what, raw, shape, type_name)
+            if type_name == _HALF and data is not None:
+                dtype = DType.F32
             return Tensor(
                 index=index,
                 name=name,
                 shape=shape,
-                dynamic=any(d < 0 for d in signature),
+                signature=_signature(raw, shape),
                 type_name=type_name,
                 dtype=dtype,
                 quant=self._quant(what, raw, shape, dtype),
-                data=self._data(what, raw, shape, dtype),
+                data=data,
             )
 
     def _shape(self, what: str, raw: Any, dtype: DType | None) -> Shape:
@@ -202,8 +228,9 @@ class _Reader:
             raise EdgeqError(f"{self.where}: {what} of shape {list(shape)} has {scales} scales along dimension {axis}")
         return axis
 
-    def _data(self, what: str, raw: Any, shape: Shape, dtype: DType | None) -> Array | None:
+    def _data(self, what: str, raw: Any, shape: Shape, type_name: str) -> Array | None:
         index = raw.Buffer()
+        dtype = DType.F32 if type_name == _HALF else _DTYPES.get(type_name)
         if not 0 <= index < self.buffers:
             raise EdgeqError(f"{self.where}: {what} refers to buffer {index} of {self.buffers}")
         content = self._buffer(self.model.Buffers(index))
@@ -212,12 +239,13 @@ class _Reader:
             return np.zeros(shape, dtype.numpy) if dtype and 0 in shape else None
         if dtype is None:
             return content
-        expected = math.prod(shape) * dtype.bytes
+        stored = np.dtype(np.float16) if type_name == _HALF else dtype.numpy
+        expected = math.prod(shape) * stored.itemsize
         if content.size != expected:
             raise EdgeqError(f"{self.where}: {what} needs {expected} bytes of data, its buffer has {content.size}")
-        array = np.frombuffer(content.tobytes(), dtype.numpy.newbyteorder("<")).astype(dtype.numpy).reshape(shape)
-        if dtype.is_float and not np.isfinite(array).all():
-            raise EdgeqError(f"{self.where}: {what} contains NaN or infinity; weights must be finite")
+        array = np.frombuffer(content.tobytes(), stored.newbyteorder("<")).astype(dtype.numpy).reshape(shape)
+        if dtype.is_float:
+            _require_finite(array, f"{self.where}: {what}")
         return array
 
     def _buffer(self, raw: Any) -> Array | None:

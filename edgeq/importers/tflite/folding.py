@@ -13,7 +13,8 @@ import numpy as np
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.builder import require_finite_result
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.importers.tflite.movement import normalize_axis
 from edgeq.ir.graph import Array
 from edgeq.ops.op import require_same_elements
@@ -48,8 +49,7 @@ def fold(op: OpContext) -> bool:
     arrays = [op.constant(i, f"input {i}") for i in range(op.arity)]
     with np.errstate(all="ignore"):
         result = np.asarray(folding.compute(op, arrays))
-    if result.dtype.kind == "f" and not np.isfinite(result).all():
-        raise Refusal("the constant result is infinite or no number; accepted: finite numbers")
+    require_finite_result(result)
     op.fold(result)
     return True
 

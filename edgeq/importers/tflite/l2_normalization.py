@@ -3,7 +3,7 @@
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.ops.l2_normalize import L2NormalizeAttrs
 
 

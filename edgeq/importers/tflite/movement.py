@@ -6,7 +6,7 @@ import numpy as np
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ops.broadcast import BroadcastAttrs
@@ -41,7 +41,7 @@ def _reshape(op: OpContext) -> None:
     else:
         options = op.options(tflite.ReshapeOptions)
         declared = () if options.NewShapeIsNone() else tuple(int(d) for d in options.NewShapeAsNumpy())
-        wanted = declared or op.output_tensor().shape
+        wanted = declared or op.declared_shape()
     op.emit("reshape", [op.input(0)], ReshapeAttrs(_complete(wanted, op.type(0).size)))
 
 

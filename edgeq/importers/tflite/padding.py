@@ -3,7 +3,7 @@
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.ir import Shape
 from edgeq.ops.mirror_pad import MirrorPadAttrs
 from edgeq.ops.pad import PadAttrs

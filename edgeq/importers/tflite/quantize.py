@@ -1,10 +1,9 @@
 """Converters for QUANTIZE and DEQUANTIZE, which also occur between integers and on constants."""
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.ir import TensorType
 from edgeq.ir.graph import Array
-from edgeq.ir.tensor import dequantize
 from edgeq.ops import OPS, Lowering
 from edgeq.ops.quantize import DequantizeAttrs, QuantizeAttrs, quantize_array
 from edgeq.ops.requantize import RequantizeAttrs
@@ -27,10 +26,11 @@ def _quantize(op: OpContext) -> None:
 
 def _dequantize(op: OpContext) -> None:
     x, output = _only_input(op), op.output_type()
-    if x.quant is None or not output.dtype.is_float:
-        raise Refusal(f"dequantizes {x} to {output}; accepted: quantized integers to float32")
+    floats = x.dtype.is_float and op.is_constant(0)
+    if not output.dtype.is_float or (x.quant is None and not floats):
+        raise Refusal(f"dequantizes {x} to {output}; accepted: quantized integers and float16 constants to float32")
     if op.is_constant(0):
-        op.fold(dequantize(op.constant(0, "the input"), x))
+        op.fold(op.reals(0))
     else:
         op.emit("dequantize", op.inputs(), DequantizeAttrs())
 
@@ -53,6 +53,6 @@ def _requantized(array: Array, x: TensorType, output: TensorType) -> Array:
 
 
 CONVERTERS = {
-    "DEQUANTIZE": Converter(_dequantize, ("dequantize",), "of int8 and uint8; on constants and at outputs"),
+    "DEQUANTIZE": Converter(_dequantize, ("dequantize",), "of int8 and uint8 at outputs; of constants, float16 too"),
     "QUANTIZE": Converter(_quantize, ("quantize", "requantize"), "to int8, uint8 and int16; of float32 at inputs"),
 }

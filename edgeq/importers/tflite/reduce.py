@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.importers.tflite.movement import normalize_axis
 from edgeq.ops.arg_max import ArgMaxAttrs
 from edgeq.ops.reduce import ReduceAttrs
@@ -32,8 +32,8 @@ def _arg(ir_op: str) -> Callable[[OpContext], None]:
 
 
 CONVERTERS = {
-    "ARG_MAX": Converter(_arg("arg_max"), ("arg_max",), "int8 to int32 or int64"),
-    "ARG_MIN": Converter(_arg("arg_min"), ("arg_min",), "int8 to int32 or int64"),
+    "ARG_MAX": Converter(_arg("arg_max"), ("arg_max",), "int8 or int16 to int32 or int64"),
+    "ARG_MIN": Converter(_arg("arg_min"), ("arg_min",), "int8 or int16 to int32 or int64"),
     "MEAN": Converter(_reduce("mean"), ("mean",)),
     "REDUCE_MAX": Converter(_reduce("reduce_max"), ("reduce_max",), "input and output share scale and zero point"),
     "REDUCE_MIN": Converter(_reduce("reduce_min"), ("reduce_min",), "input and output share scale and zero point"),

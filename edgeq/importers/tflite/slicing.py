@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tflite
 
 from edgeq.errors import Refusal
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.importers.tflite.movement import SAME_QUANT, normalize_axis, scalar
 from edgeq.ir import Shape
 from edgeq.ops.reshape import ReshapeAttrs

@@ -2,7 +2,7 @@
 
 import tflite
 
-from edgeq.importers.tflite.builder import Converter, OpContext
+from edgeq.importers.tflite.context import Converter, OpContext
 from edgeq.ops.softmax import LogSoftmaxAttrs, SoftmaxAttrs
 
 
@@ -19,6 +19,7 @@ CONVERTERS = {
     "SOFTMAX": Converter(
         _softmax,
         ("softmax",),
-        "rows up to 4095; output int8 (scale 1/256, zero point -128) or int16 (scale 1/65536, zero point -32768)",
+        "int8 in rows up to 4095 to int8 (scale 1/256, zero point -128) or int16 (scale 1/65536, zero point -32768); "
+        "int16 to int16 (scale 1/32768)",
     ),
 }
