@@ -5,19 +5,28 @@ To add a pass: a file here, a line in `PIPELINE`, a test in tests/passes.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from edgeq.ir import Graph
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
 from edgeq.passes.drop_no_ops import drop_no_ops
+from edgeq.passes.fold_batch_norms import fold_batch_norms
 from edgeq.passes.fold_constants import fold_constants
+from edgeq.passes.fold_float_constants import fold_float_constants
 from edgeq.passes.fold_padding import fold_padding
 from edgeq.passes.fuse_activations import fuse_activations
+from edgeq.passes.fuse_float_activations import fuse_float_activations
 from edgeq.passes.integer_ports import integer_ports
+from edgeq.passes.layout import layout
 from edgeq.passes.merge_moves import merge_moves
 from edgeq.passes.merge_requantizes import merge_requantizes
+from edgeq.passes.own_constants import own_constants
+from edgeq.passes.recognize_functions import recognize_functions
 from edgeq.passes.remove_dead_channels import remove_dead_channels
 from edgeq.passes.remove_dead_nodes import remove_dead_nodes
+from edgeq.passes.simplify_floats import simplify_floats
+from edgeq.passes.sink_reshapes import sink_reshapes
 from edgeq.passes.tabulate import tabulate
 
 
@@ -69,6 +78,32 @@ def pipeline(*, float_ports: bool = False, dead_channels: bool = True) -> tuple[
     """
     left_out = [INTEGER_PORTS] * float_ports + [DEAD_CHANNELS] * (not dead_channels)
     return tuple(step for step in PIPELINE if step not in left_out)
+
+
+def normalization(*, input_layout: str = "nhwc") -> tuple[Pass, ...]:
+    """The passes that run on a graph of floats before it is quantized.
+
+    Args:
+        input_layout: "nhwc": ports have their channels last where that saves a transpose; "keep": as in the file.
+    """
+    return (
+        Pass("fold float constants", fold_float_constants),
+        Pass("remove dead nodes", remove_dead_nodes),
+        Pass("choose layouts", partial(layout, nhwc_ports=input_layout == "nhwc")),
+        Pass("recognize functions", recognize_functions),
+        Pass("sink reshapes", sink_reshapes),
+        Pass("merge moves", merge_moves),
+        Pass("drop float no-ops", drop_no_ops),
+        Pass("fold batch norms", fold_batch_norms),
+        Pass("fuse float activations", fuse_float_activations),
+        Pass("fold float padding", fold_padding),
+        Pass("simplify floats", simplify_floats),
+        Pass("own constants", own_constants),
+    )
+
+
+NORMALIZE = normalization()
+"""With the default layout of ports."""
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass] = PIPELINE) -> tuple[Graph, tuple[Done, ...]]:

@@ -42,7 +42,7 @@ def _fold(graph: Graph, node: Node) -> tuple[Graph, str] | None:
 
 
 def _is_zero(graph: Graph, pad: Node) -> bool:
-    """Whether the border is the zero point."""
+    """Whether the border stands for 0."""
     type_ = graph.types[pad.inputs[0]]
     try:
         params = lower_node(graph, pad)
@@ -50,4 +50,6 @@ def _is_zero(graph: Graph, pad: Node) -> bool:
         return False
     assert isinstance(params, PadParams)
     border = params.value.view(type_.dtype.numpy)
-    return type_.quant is not None and bool(np.all(border == type_.zero_point))
+    if type_.quant is None:
+        return type_.dtype.is_float and bool(np.all(border == 0))
+    return bool(np.all(border == type_.zero_point))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgeq.errors import UnsupportedModelError
-from edgeq.ir import DType, Graph, Node, Origin, TensorType
+from edgeq.ir import DType, Graph, Node, TensorType
 from edgeq.ir.rewrite import apply_rule, drop_dead, fresh_name, replace_node, replace_uses
 from edgeq.ops.requantize import RequantizeAttrs
 
@@ -121,7 +121,7 @@ def _named_as_port(graph: Graph, value: str, port: str) -> Graph:
     named, own = graph.origins.get(port), graph.origins.get(value)
     if named is None or own is None:
         return graph
-    return graph.with_(origins={**graph.origins, value: Origin(named.name, own.index, own.channels)})
+    return graph.with_(origins={**graph.origins, value: replace(own, name=named.name)})
 
 
 def _name(graph: Graph, value: str) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgeq.errors import EdgeqError
 from edgeq.evaluate import evaluate
-from edgeq.fixedpoint import INT32_MAX, INT32_MIN
+from edgeq.fixedpoint import INT32_MAX, LARGEST_SUM64
 from edgeq.ir import DType, Graph, Node, Origin, Quant, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import drop_dead
@@ -101,8 +101,12 @@ def _remove_once(graph: Graph) -> tuple[Graph, Sequence[str]]:
         return graph, ()
 
 
+_LARGEST_BIAS64 = LARGEST_SUM64 // 2
+"""Leaves the products as much."""
+
+
 class _BiasOverflowError(Exception):
-    """A bias with the absorbed channels in it would not fit int32."""
+    """A bias with the absorbed channels in it would not fit the sums."""
 
 
 def _zeros(type_: TensorType) -> Array:
@@ -291,13 +295,14 @@ def _shrink_mixing(build: _Shrinker, node: Node, constant_input: Array, absorbed
     bias = bias[..., rows]
     if bias.ndim == 3 and (bias == bias[0, 0]).all():
         bias = bias[0, 0]
-    if bias.min() < INT32_MIN or bias.max() > INT32_MAX:
+    bias_type = _bias_type(bias, x_type, w_type, rows)
+    if np.abs(bias).max() > (INT32_MAX if bias_type.dtype is DType.S32 else _LARGEST_BIAS64):
         raise _BiasOverflowError
     smaller = build.graph.constants[weights][rows][..., columns]
     names = [
         value,
         build.constant(weights, smaller, TensorType(smaller.shape, w_type.dtype, _kept_quant(w_type.quant, rows))),
-        build.constant(_bias_name(node), bias.astype(np.int32), _bias_type(bias, x_type, w_type, rows)),
+        build.constant(_bias_name(node), bias.astype(bias_type.dtype.numpy), bias_type),
     ]
     return replace(node, inputs=tuple(names))
 
@@ -323,12 +328,12 @@ def _bias_name(node: Node) -> str:
 
 
 def _bias_type(bias: Array, x: TensorType, weights: TensorType, rows: NDArray[np.int64]) -> TensorType:
-    """An int32 bias in steps of input scale times weight scale, along its last axis."""
+    """A bias as wide as the sums, in steps of input scale times weight scale, along its last axis."""
     assert weights.quant is not None
     scales = weights.quant.scale
     per_row = tuple(float(np.float32(x.scale * scales[r if len(scales) > 1 else 0])) for r in rows)
     quant = Quant(per_row, (0,) * len(per_row), bias.ndim - 1)
-    return TensorType(bias.shape, DType.S32, quant)
+    return TensorType(bias.shape, DType.S64 if x.dtype is DType.S16 else DType.S32, quant)
 
 
 def _kept_quant(quant: Quant | None, rows: NDArray[np.int64]) -> Quant | None:

@@ -6,6 +6,7 @@ TFLite's converter leaves operators without an int8 kernel like this. Of 256 inp
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgeq.errors import Refusal
 from edgeq.evaluate import lower_node
@@ -21,12 +22,13 @@ def tabulate(graph: Graph) -> tuple[Graph, Sequence[str]]:
 
 def _tabulate(graph: Graph, node: Node) -> tuple[Graph, str] | None:
     function = graph.producers.get(node.inputs[0]) if node.op == "quantize" else None
-    if function is None or function.attrs != UnaryAttrs():
+    if function is None or not isinstance(function.attrs, UnaryAttrs):
         return None
     dequantize = graph.producers.get(function.inputs[0])
     if dequantize is None or dequantize.op != "dequantize":
         return None
-    table = Node(node.name, function.op, dequantize.inputs, node.outputs, UnaryAttrs(in_reals=True), function.source)
+    attrs = replace(function.attrs, in_reals=True)
+    table = Node(node.name, function.op, dequantize.inputs, node.outputs, attrs, function.source)
     try:
         lower_node(graph, table)
     except Refusal:
