@@ -9,13 +9,13 @@ from pathlib import Path
 import cffi
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from toolchains import GCC, M0PLUS, compile_objects, write
 
 import edgeq
 from edgeq.build import shared_library
 from edgeq.cli import cli
-from edgeq.passes import PIPELINE
-from edgeq.supported import supported_markdown
+from edgeq.passes import NORMALIZE, PIPELINE
 
 _ROOT = Path(__file__).parents[1]
 _DOCUMENTS = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").glob("*.md"), *(_ROOT / "targets").glob("*.md")])
@@ -33,7 +33,8 @@ def _block(language: str) -> str:
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme") / "digits"
-    edgeq.compile(_ROOT / "examples" / "digits_int8.tflite", name="digits").write(folder)
+    train = np.load(_ROOT / "examples" / "digits_train.npz")["x"] / np.float32(16)
+    edgeq.compile(_ROOT / "examples" / "digits.onnx", calibrate=train).write(folder)
     return folder
 
 
@@ -66,10 +67,19 @@ def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert f"#define DIGITS_ARENA_SIZE {arena}u" in (tmp_path / "out" / "digits" / "digits.h").read_text()
 
 
-def test_the_table_of_operators_is_that_of_the_command() -> None:
-    found = re.search(r"<!-- edgeq ops --markdown -->\n(.*?)<!-- end -->", _README, re.DOTALL)
+@pytest.mark.parametrize(
+    ("document", "command"),
+    [
+        ("README.md", "edgeq ops --markdown --names"),
+        ("docs/operators.md", "edgeq ops --markdown --format tflite"),
+        ("docs/operators.md", "edgeq ops --markdown --format onnx"),
+    ],
+)
+def test_the_operators_are_those_of_the_command(document: str, command: str) -> None:
+    found = re.search(rf"<!-- {command} -->\n(.*?)<!-- end -->", (_ROOT / document).read_text(), re.DOTALL)
     assert found
-    assert found[1] == supported_markdown(), "run `edgeq ops --markdown` and paste"
+    printed = CliRunner().invoke(cli, command.split()[1:]).stdout
+    assert found[1] == printed, f"run `{command}` and paste"
 
 
 def test_the_table_of_commands_is_complete() -> None:
@@ -85,7 +95,8 @@ def test_the_floors_are_those_that_are_enforced() -> None:
 
 def test_the_passes_are_those_that_run() -> None:
     table = _ARCHITECTURE.partition("## Passes")[2].partition("## ")[0]
-    assert re.findall(r"^\| (\w[^|]*) \|", table, re.MULTILINE)[1:] == [step.name for step in PIPELINE]
+    named = [name for name in re.findall(r"^\| (\w[^|]*) \|", table, re.MULTILINE) if name != "pass"]
+    assert named == [step.name for step in (*NORMALIZE, *PIPELINE)]
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda p: p.relative_to(_ROOT).as_posix())

@@ -1,12 +1,17 @@
 """Importers turn model files into graphs. They know formats; what an op means stands in `edgeq.ops`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgeq.errors import EdgeqError
+from edgeq.importers.onnx import import_onnx, parse_onnx
 from edgeq.importers.tflite import import_tflite
-from edgeq.ir import Graph
+from edgeq.ir import Graph, Shape
 
 LARGEST_FILE = 1 << 30
+
+Shapes = Mapping[str, Shape]
+"""Input name to the shape that the user pins it to."""
 
 
 def read_file(path: str | Path) -> bytes:
@@ -20,17 +25,29 @@ def read_file(path: str | Path) -> bytes:
         raise EdgeqError(f"{path}: {error.strerror}") from error
 
 
-def import_model(data: bytes, where: str) -> Graph:
+def model_format(data: bytes) -> str | None:
+    """`tflite` or `onnx`, by content; None where it is neither."""
+    if data[4:8] == b"TFL3":
+        return "tflite"
+    return "onnx" if parse_onnx(data) is not None else None
+
+
+def import_model(data: bytes, where: str, shapes: Shapes | None = None, folder: Path | None = None) -> Graph:
     """Import a model of any format that edgeq knows.
 
     Args:
         data: the file's content.
         where: the file's name, for messages.
+        shapes: shapes of inputs whose dimensions the file leaves open.
+        folder: the file's folder, where an ONNX file may keep its weights.
 
     Raises:
         EdgeqError: where the content is no such model, or asks for what edgeq does not support.
     """
-    if data[4:8] == b"TFL3":
-        return import_tflite(data, where)
+    match model_format(data):
+        case "tflite":
+            return import_tflite(data, where, shapes)
+        case "onnx":
+            return import_onnx(data, where, shapes, folder)
     found = f"begins with {data[:8]!r}" if data else "is empty"
-    raise EdgeqError(f"{where}: {found}; accepted: TFLite files, which have TFL3 at byte 4")
+    raise EdgeqError(f"{where}: {found}; accepted: TFLite files, which have TFL3 at byte 4, and whole ONNX files")

@@ -1,10 +1,13 @@
-"""Makes examples/digits_int8.tflite and examples/digits.npz: a small CNN on scikit-learn's 8x8 digits.
+"""Makes the example: a small CNN on scikit-learn's 8x8 digits, in float and in int8.
 
-The images are from the UCI data set "Optical Recognition of Handwritten Digits" (CC BY 4.0).
-Trained in float, quantized after training with the smallest and largest values seen on the training images.
-In an environment of its own:
+    examples/digits.onnx            the network as it was trained; pixels are 0..1
+    examples/digits_int8.tflite     quantized with the smallest and largest values seen on the training images
+    examples/digits_train.npz       training images to calibrate with; pixels are 0..16
+    examples/digits.npz             test images and their labels; pixels are int8, as the int8 model takes them
 
-    pip install torch==2.13.0 scikit-learn==1.9.1 ai-edge-litert==2.3.0
+The images are from the UCI data set "Optical Recognition of Handwritten Digits" (CC BY 4.0). In an environment of its own:
+
+    pip install torch==2.13.0 scikit-learn==1.9.1 ai-edge-litert==2.3.0 onnx==1.23.2
     python tests/models/make_digits.py
 
 The same machine and versions give the same bytes; another processor may round a training step differently.
@@ -15,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from onnx import TensorProto, checker, helper, numpy_helper
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -32,6 +36,7 @@ _SEED = 1
 _EPOCHS = 80
 _BATCH = 64
 _KEPT = 200  # test images in digits.npz
+_CALIBRATION = 100  # training images in digits_train.npz
 _SAME, _VALID, _RELU = 0, 1, 1  # the schema's codes
 _INPUT = (1 / 255, -128)  # scale and zero point of pixels in 0..1
 _SOFTMAX = (1 / 256, -128)  # what TFLite fixes for a softmax
@@ -77,7 +82,10 @@ def main() -> None:
     _EXAMPLES.mkdir(exist_ok=True)
     (_EXAMPLES / "digits_int8.tflite").write_bytes(model)
     np.savez_compressed(_EXAMPLES / "digits.npz", x=pixels.transpose(0, 2, 3, 1), y=y_test[:_KEPT].astype(np.uint8))
-    print(f"digits_int8.tflite: {len(model)} bytes; digits.npz: {_KEPT} test images")
+    exported = floats(net)
+    (_EXAMPLES / "digits.onnx").write_bytes(exported)
+    np.savez_compressed(_EXAMPLES / "digits_train.npz", x=(x[:_CALIBRATION] * 16).astype(np.uint8))
+    print(f"digits_int8.tflite: {len(model)} bytes; digits.onnx: {len(exported)} bytes; {_KEPT} test images")
 
 
 def train(x: torch.Tensor, y: torch.Tensor) -> Net:
@@ -111,6 +119,33 @@ def quantized(net: Net, spans: dict[str, Span]) -> bytes:
     digit = m.tensor((1, 10), scale=_SOFTMAX[0], zero_point=_SOFTMAX[1], name="digit")
     m.operator("SOFTMAX", [dense], [digit], "SoftmaxOptions", beta=1.0)
     return m.build([image], [digit])
+
+
+def floats(net: Net) -> bytes:
+    """The network as a float ONNX file, as torch's exporter names the operators."""
+    constants = {name: parameter.detach().numpy() for name, parameter in net.named_parameters()}
+    nodes = []
+    image = "image"
+    for name, groups, kernel in (("conv", 1, 3), ("depthwise", 16, 3), ("pointwise", 1, 1)):
+        pads = [kernel // 2] * 4
+        inputs = [image, f"{name}.weight", f"{name}.bias"]
+        nodes.append(helper.make_node("Conv", inputs, [name], name, group=groups, pads=pads, kernel_shape=[kernel] * 2))
+        nodes.append(helper.make_node("Relu", [name], [f"{name}.relu"], f"{name}.relu"))
+        image = f"{name}.relu"
+    nodes.append(helper.make_node("MaxPool", [image], ["pool"], "pool", kernel_shape=[2, 2], strides=[2, 2]))
+    nodes.append(helper.make_node("Transpose", ["pool"], ["rows"], "rows", perm=[0, 2, 3, 1]))
+    nodes.append(helper.make_node("Flatten", ["rows"], ["flat"], "flat"))
+    nodes.append(helper.make_node("Gemm", ["flat", "dense.weight", "dense.bias"], ["dense"], "dense", transB=1))
+    nodes.append(helper.make_node("Softmax", ["dense"], ["digit"], "digit", axis=1))
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("image", ["batch", 1, 8, 8]), ("digit", ["batch", 10]))
+    ]
+    initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "digits", ports[:1], ports[1:], initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    checker.check_model(model, full_check=True)
+    return model.SerializeToString()
 
 
 def _layer(m: TfliteWriter, layer: nn.Conv2d | nn.Linear, x: int, shape: Shape, *, name: str, span: Span) -> int:

@@ -1,0 +1,169 @@
+"""Converters for QuantizeLinear and DequantizeLinear, and what integers of ONNX are in the graph.
+
+Unsigned integers become signed ones of the same width, with a zero point that is lower by half their range. What is
+quantized keeps its integers: weights behind a DequantizeLinear are those of the file.
+
+ONNX rounds halves to even, the graph's `quantize` away from zero. While a model is imported and calibrated that is no
+difference, as both mean the same reals; the integers of float inputs at exactly half a step may differ by one.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from edgeq.errors import Refusal
+from edgeq.importers.onnx.axes import normalize_axis
+from edgeq.importers.onnx.builder import Builder, Converter, OpContext
+from edgeq.importers.onnx.clamps import clamped
+from edgeq.ir import DType, Quant, Shape, TensorType
+from edgeq.ops.quantize import DequantizeAttrs, QuantizeAttrs
+from edgeq.ops.requantize import RequantizeAttrs
+
+
+@dataclass(frozen=True)
+class _Integers:
+    """How integers of an ONNX type are kept: in which type, and by how much lower."""
+
+    dtype: DType
+    lower: int = 0
+
+
+_KEPT_AS = {
+    "int8": _Integers(DType.S8),
+    "uint8": _Integers(DType.S8, 128),
+    "int16": _Integers(DType.S16),
+    "uint16": _Integers(DType.S16, 32768),
+    "int32": _Integers(DType.S32),
+}
+
+_MOVES = frozenset({"broadcast", "concat", "gather", "reshape", "slice", "transpose"})
+"""Ops through which integers that stand for nothing yet keep what they will stand for."""
+
+
+def _integers(dtype: object) -> _Integers:
+    if str(dtype) not in _KEPT_AS:
+        raise Refusal(f"quantized to {dtype}; accepted: {', '.join(_KEPT_AS)}")
+    return _KEPT_AS[str(dtype)]
+
+
+def _quant(op: OpContext, shape: Shape, integers: _Integers) -> Quant:
+    """Scale and zero point of inputs 1 and 2: one of each, or one per index of an axis."""
+    if op.int_attr("block_size", 0):
+        raise Refusal(
+            f"scales for blocks of {op.int_attr('block_size')}; accepted: one scale, or one per index of an axis"
+        )
+    scale = op.constant(1, "the scale").astype(np.float32)
+    zero = op.constant(2, "the zero point").astype(np.int64) if op.has(2) else np.zeros(scale.shape, np.int64)
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise Refusal("a scale that is not above 0; accepted: finite scales above 0")
+    zeros = tuple(int(z) - integers.lower for z in zero.reshape(-1))
+    low, high = integers.dtype.range
+    if any(not low <= z <= high for z in zeros):
+        raise Refusal(f"a zero point that is no {integers.dtype.value}; accepted: one of the type of the integers")
+    if scale.size == 1 and zero.size == 1:
+        return Quant.per_tensor(float(scale.reshape(())), zeros[0])
+    axis = normalize_axis(op.int_attr("axis", 1), len(shape))
+    if scale.shape != (shape[axis],) or zero.shape != scale.shape:
+        raise Refusal(
+            f"scales of shape {list(scale.shape)} and zero points of shape {list(zero.shape)} along axis {axis} of "
+            f"{list(shape)}; accepted: one of each, or one per index"
+        )
+    return Quant(tuple(float(s) for s in scale), zeros, axis)
+
+
+def _quantize_linear(op: OpContext) -> None:
+    """The zero point says to which type; without one that is an attribute, or uint8."""
+    x = op.type(0)
+    if not x.dtype.is_float:
+        raise Refusal(f"quantizes {x}; accepted: floats")
+    integers = _integers(op.constant(2, "the zero point").dtype if op.has(2) else _output_dtype(op))
+    quant = _quant(op, x.shape, integers)
+    value = clamped(op, op.required(0), integers.dtype, quant)
+    op.output(op.emit("quantize", [value], QuantizeAttrs(), dtype=integers.dtype, quant=quant))
+
+
+def _output_dtype(op: OpContext) -> object:
+    wanted = op.int_attr("output_dtype", 0) or TensorProto.UINT8
+    try:
+        return helper.tensor_dtype_to_np_dtype(wanted)
+    except KeyError as error:
+        raise Refusal(f"quantized to the type {wanted}; accepted: {', '.join(_KEPT_AS)}") from error
+
+
+def _dequantize_linear(op: OpContext) -> None:
+    if op.is_constant(0):
+        array = op.constant(0, "the input")
+        integers = _integers(array.dtype)
+        signed = (array.astype(np.int64) - integers.lower).astype(integers.dtype.numpy)
+        value = op.builder.add_constant(signed, op.node.input[0], _quant(op, array.shape, integers))
+    else:
+        value = _quantized(op)
+    op.output(op.emit("dequantize", [value], DequantizeAttrs(), dtype=DType.F32))
+
+
+def _quantized(op: OpContext) -> str:
+    """The input as signed integers with the scale and zero point of the node."""
+    value, x = op.required(0), op.type(0)
+    if x.quant is not None and x.dtype is not DType.U8:
+        known = next(i for i in _KEPT_AS.values() if i.dtype is x.dtype)
+        integers = _integers(op.constant(2, "the zero point").dtype) if op.has(2) else known
+        quant = _quant(op, x.shape, integers)
+        # Without a zero point the type is that of the input, which may have been unsigned.
+        same = quant == x.quant if op.has(2) else quant.scale == x.quant.scale
+        if x.dtype is not integers.dtype or not same:
+            raise Refusal(f"dequantizes {x} as {integers.dtype.value} {quant}; accepted: as it was quantized")
+        return value
+    if x.dtype not in (DType.S8, DType.U8, DType.S16):
+        raise Refusal(f"dequantizes {x}, computed at run time; accepted: bytes and int16")
+    return _give(op, value, _quant(op, x.shape, _Integers(x.dtype)))
+
+
+def real_integers(op: OpContext, value: str) -> str:
+    """The reals that the integers of an input count."""
+    signed = _give(op, value, Quant.per_tensor(1.0, 0))
+    return op.emit("dequantize", [signed], DequantizeAttrs(), dtype=DType.F32)
+
+
+def _give(op: OpContext, value: str, quant: Quant) -> str:
+    """Let integers of an input, as they are or moved, stand for reals; returns them as signed integers."""
+    _set_quant(op.builder, value, quant)
+    x = op.type_of(value)
+    if x.dtype is not DType.U8:
+        return value
+    signed = replace(quant, zero_point=tuple(z - 128 for z in quant.zero_point))
+    return op.emit("requantize", [value], RequantizeAttrs(), dtype=DType.S8, quant=signed)
+
+
+def _set_quant(builder: Builder, value: str, quant: Quant) -> None:
+    x, node = builder.types[value], builder.producer(value)
+    if x.quant == quant:
+        return
+    if x.quant is not None:
+        raise Refusal(f"integers {x} are dequantized as {quant} too; accepted: one scale and zero point")
+    if node is not None and node.op not in _MOVES:
+        raise Refusal(f"dequantizes what {node.label} computes on integers; accepted: integers of an input")
+    if node is not None and quant.axis is not None:
+        raise Refusal("dequantizes moved integers per channel; accepted: one scale and zero point")
+    for source in () if node is None else node.inputs[: None if node.op == "concat" else 1]:
+        _set_quant(builder, source, quant)
+    builder.types[value] = TensorType(x.shape, x.dtype, quant)
+
+
+def output_port(builder: Builder, value: str, elem_type: int, source: str) -> str:
+    """The value in the element type that the file declares for an output: what is kept signed, unsigned again."""
+    x = builder.types[value]
+    if elem_type != TensorProto.UINT8 or x.dtype is not DType.S8 or x.quant is None:
+        return value
+    unsigned = replace(x.quant, zero_point=tuple(z + 128 for z in x.quant.zero_point))
+    return builder.add_node("requantize", [value], RequantizeAttrs(), source, DType.U8, unsigned)
+
+
+_TYPES = f"{', '.join(_KEPT_AS)}; constant scale and zero point, per tensor or per axis"
+
+CONVERTERS = {
+    "DequantizeLinear": Converter(_dequantize_linear, ("dequantize", "requantize"), _TYPES),
+    "QuantizeLinear": Converter(_quantize_linear, ("quantize",), _TYPES),
+    "com.microsoft.DequantizeLinear": Converter(_dequantize_linear, ("dequantize", "requantize"), _TYPES),
+    "com.microsoft.QuantizeLinear": Converter(_quantize_linear, ("quantize",), _TYPES),
+}
