@@ -1,14 +1,14 @@
 """The pipeline, as a table of contents.
 
     1. import     file bytes              -> Graph      edgeq.importers
-    2. passes     Graph                   -> Graph      edgeq.passes
-    3. program    Graph                   -> Program    edgeq.program (lowering, selection, memory)
-    4. emit       Program                 -> files      edgeq.emit, edgeq.report
+    2. quantize   float Graph, data       -> Graph      edgeq.frontend, edgeq.quantize (models of floats only)
+    3. passes     Graph                   -> Graph      edgeq.passes
+    4. program    Graph                   -> Program    edgeq.program (lowering, selection, memory)
+    5. emit       Program                 -> files      edgeq.emit, edgeq.report
 
-`compile_model` runs all four and returns a `CompiledModel`, which can write its files and run them on this machine.
+`compile_model` runs all five and returns a `CompiledModel`, which can write its files and run them on this machine.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -18,12 +18,16 @@ from typing import Any, TypeVar
 
 from edgeq.emit import Banner, emit
 from edgeq.errors import EdgeqError
-from edgeq.importers import import_model, read_file
+from edgeq.frontend import MATCHES, Calibration, ModelFile, Prepared, prepare
+from edgeq.importers import Shapes
 from edgeq.ir import Graph
 from edgeq.ir.graph import Array
-from edgeq.output import MANIFEST, write_folder
+from edgeq.output import MANIFEST, write_file, write_folder
 from edgeq.passes import Done, pipeline, run_passes
 from edgeq.program import Program, build_program
+from edgeq.quantize.data import Preprocessing
+from edgeq.quantize.quantizer import Quantized, Track, no_progress
+from edgeq.quantize.scheme import Scheme, read_scheme
 from edgeq.report import ModelInfo, Report, build_report
 from edgeq.simulate import HostModel
 from edgeq.version import __version__
@@ -56,6 +60,9 @@ class Options:
         keep_inputs: a run must not overwrite its inputs.
         float_ports: float inputs and outputs stay float.
         dead_channels: channels that need not be computed are removed.
+        match: whose arithmetic is computed: "tflm", "onnxruntime", "single" (one rounding), or "auto".
+        input_layout: "nhwc", or "keep": ports as the file has them.
+        softmax: a softmax at the end is computed.
     """
 
     name: str | None = _option(None, "C identifier of the network  [default: from the file name]")
@@ -64,6 +71,20 @@ class Options:
         False, "Float inputs and outputs stay float; the C code then computes with floats there."
     )
     dead_channels: bool = _option(True, "Keep channels that need not be computed, as the model has them.")
+    match: str = _option(
+        "auto",
+        "tflm: compute as TensorFlow Lite Micro; onnxruntime: as ONNX Runtime; single: round once, which is fastest"
+        "  [default: as the runtime of a quantized model; single where edgeq quantizes]",
+    )
+    input_layout: str = _option(
+        "nhwc", "nhwc: images at the ports have their channels last; keep: as in the file  [default: nhwc]"
+    )
+    softmax: bool = _option(True, "Leave out a softmax at the end: the outputs are the scores before it.")
+
+    def __post_init__(self) -> None:
+        for name, accepted in (("match", ("auto", *MATCHES)), ("input_layout", ("nhwc", "keep"))):
+            if getattr(self, name) not in accepted:
+                raise EdgeqError(f"{name.replace('_', '-')} {getattr(self, name)!r}; accepted: {', '.join(accepted)}")
 
     def __str__(self) -> str:
         """As the user would type them."""
@@ -82,20 +103,33 @@ class CompiledModel:
     """A model on its way to firmware.
 
     Attributes:
-        imported: the graph as the file has it.
+        prepared: the model's graph, and what the quantizer did.
         done: what each pass did.
         program: the lowered, planned network.
         report: what was made and what it costs.
         files: every file of the output folder, relative path to content.
-        data: the model file.
     """
 
-    imported: Graph
+    prepared: Prepared
     done: tuple[Done, ...]
     program: Program
     report: Report
     files: Mapping[str, str]
-    data: bytes
+
+    @property
+    def imported(self) -> Graph:
+        """The graph as the file has it."""
+        return self.prepared.imported
+
+    @property
+    def quantized(self) -> Quantized | None:
+        """What the quantizer did; None where the model was quantized already."""
+        return self.prepared.quantized
+
+    @property
+    def data(self) -> bytes:
+        """The model file."""
+        return self.prepared.file.data
 
     @cached_property
     def host(self) -> HostModel:
@@ -115,33 +149,91 @@ class CompiledModel:
         """
         write_folder(folder, self.files)
 
+    def write_onnx(self, path: str | Path) -> None:
+        """Write the quantized network as ONNX with QuantizeLinear and DequantizeLinear, which other runtimes run.
 
-def compile_model(model: str | Path | bytes, options: Options | None = None, **choices: Any) -> CompiledModel:
+        Raises:
+            EdgeqError: where the file cannot be written, or ONNX has no operator for a node.
+        """
+        write_file(path, self.prepared.to_onnx())
+
+
+def compile_model(
+    model: str | Path | bytes,
+    options: Options | None = None,
+    *,
+    calibrate: Any = None,
+    scheme: Scheme | str | Path | None = None,
+    shapes: Shapes | None = None,
+    preprocessing: Preprocessing | None = None,
+    track: Track = no_progress,
+    **choices: Any,
+) -> CompiledModel:
     """Compile a model file to C.
 
     Args:
         model: path, or the file's content.
         options: choices; or give the fields of `Options` as keywords.
+        calibrate: sample inputs for a model of floats: a path, arrays, an iterable of samples, or a `Calibration`.
+        scheme: how such a model is quantized, or the path of a TOML file that says so.
+        shapes: shapes of inputs that the file leaves open.
+        preprocessing: of the sample inputs.
+        track: progress.
         **choices: fields of `Options`.
 
     Raises:
-        EdgeqError: where the model or an option cannot be used.
+        EdgeqError: where the model, the data or an option cannot be used.
     """
     options = options or Options(**choices)
-    where = "model" if isinstance(model, bytes) else Path(model).name
-    data = model if isinstance(model, bytes) else read_file(model)
-    name = identifier(Path(where).stem) if options.name is None else options.name
+    file = ModelFile.read(model)
+    name = _network_name(file, options)
+    prepared = prepare(
+        file,
+        calibration=_calibration(calibrate, preprocessing),
+        scheme=read_scheme(scheme) if isinstance(scheme, str | Path) else scheme,
+        match=options.match,
+        input_layout=options.input_layout,
+        shapes=shapes,
+        final_softmax=options.softmax,
+        track=track,
+    )
+    return compile_prepared(prepared, name, options)
+
+
+def compile_prepared(prepared: Prepared, name: str, options: Options) -> CompiledModel:
+    """The stages behind the quantizer: passes, program, files."""
+    file = prepared.file
+    passes = pipeline(float_ports=options.float_ports, dead_channels=options.dead_channels)
+    graph, done = run_passes(prepared.graph, passes)
+    done = (*prepared.done, *done)
+    program = build_program(graph, name, keep_inputs=options.keep_inputs)
+    source = ModelInfo(file.where, file.format, len(file.data), file.sha256)
+    files = emit(program, Banner(__version__, file.where, source.sha256, str(options)))
+    report = build_report(
+        program,
+        source,
+        done,
+        options=asdict(options),
+        version=__version__,
+        files=[*files],
+        quantized=prepared.quantized,
+    )
+    return CompiledModel(prepared, done, program, report, {**files, MANIFEST: report.to_json()})
+
+
+def _calibration(source: Any, preprocessing: Preprocessing | None) -> Calibration | None:
+    if source is None or isinstance(source, Calibration):
+        return source
+    return Calibration(source, preprocessing=preprocessing or Preprocessing())
+
+
+def _network_name(file: ModelFile, options: Options) -> str:
+    name = identifier(Path(file.where).stem) if options.name is None else options.name
     if not re.fullmatch(r"[A-Za-z]\w{0,63}", name, re.ASCII):
         raise EdgeqError(f"name {name!r}; accepted: a letter, then up to 63 letters, digits and underscores")
     if _C_HEADERS.fullmatch(name):
         raise EdgeqError(f"name {name!r} would hide the header <{name}.h> of C; accepted: any other name")
-    imported = import_model(data, where)
-    graph, done = run_passes(imported, pipeline(float_ports=options.float_ports, dead_channels=options.dead_channels))
-    program = build_program(graph, name, keep_inputs=options.keep_inputs)
-    source = ModelInfo(where, "tflite", len(data), hashlib.sha256(data).hexdigest())
-    files = emit(program, Banner(__version__, where, source.sha256, str(options)))
-    report = build_report(program, source, done, options=asdict(options), version=__version__, files=[*files])
-    return CompiledModel(imported, done, program, report, {**files, MANIFEST: report.to_json()}, data)
+    return name
 
 
 def identifier(text: str) -> str:

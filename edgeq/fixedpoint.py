@@ -144,10 +144,12 @@ _ROUNDED_PRODUCT = {
 def _float32_product(x: Int64Array, multiplier: Int64Array, shift: Int64Array) -> Int64Array:
     """`float32(x) * float32(multiplier * 2**(shift - 31))`, rounded half to even; beyond int32 it saturates.
 
-    Source: ONNX Runtime `MlasRequantizeOutput`. The multiplier has 24 significant bits, so both factors are floats.
+    Source: ONNX Runtime `MlasRequantizeOutput`. Where the multiplier has 24 significant bits, as that of a layer has,
+    both factors are floats; one with more is taken as it is. The product of both fits int64 and is rounded to a float
+    once.
     """
-    factor = np.ldexp(multiplier.astype(np.float32), (shift - 31).astype(np.int32))
-    rounded = np.rint(x.astype(np.float32) * factor.astype(np.float32))
+    product = x.astype(np.float32).astype(np.int64) * multiplier
+    rounded = np.rint(np.ldexp(product.astype(np.float32), (shift - 31).astype(np.int32)))
     return np.clip(rounded.astype(np.float64), -INT32_MAX, INT32_MAX).astype(np.int64)
 
 

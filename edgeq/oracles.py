@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
 import numpy as np
+import onnx
 import tflite
 
 from edgeq.errors import EdgeqError
@@ -33,8 +34,8 @@ class Runtime(Protocol):
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs, in the file's order and types."""
 
-    def tensor(self, index: int) -> Array:
-        """A tensor of the last run; only if the model was loaded so that all are kept."""
+    def tensor(self, index: Any) -> Array:
+        """A tensor of the last run, by index or name as the format has it, if the model was loaded to keep all."""
 
 
 class Tflm:
@@ -90,6 +91,43 @@ class Litert:
         return np.array(self._interpreter.get_tensor(index))
 
 
+class OnnxRuntime:
+    """ONNX Runtime on one core, every node as the file has it: fused ones saturate in between on some processors."""
+
+    def __init__(self, data: bytes, arena: int, *, keep_tensors: bool) -> None:
+        import onnxruntime  # noqa: PLC0415 - optional
+
+        del arena  # it allocates by itself
+        model = onnx.load_model_from_string(data)
+        self._outputs = len(model.graph.output)
+        if keep_tensors:
+            there = {port.name for port in model.graph.output}
+            names = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
+            model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in there)
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        self._tensors: dict[str, Array] = {}
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """See `Runtime`."""
+        widths = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
+        fed = {
+            port.name: array.astype(widths.get(port.type, array.dtype))
+            for port, array in zip(self._session.get_inputs(), inputs, strict=True)
+        }
+        found = [np.asarray(y) for y in self._session.run(None, fed)]
+        self._tensors = {port.name: y for port, y in zip(self._session.get_outputs(), found, strict=True)}
+        return tuple(found[: self._outputs])
+
+    def tensor(self, index: str) -> Array:
+        """See `Runtime`."""
+        return self._tensors[index]
+
+
 @dataclass(frozen=True)
 class Oracle:
     """One runtime.
@@ -100,7 +138,9 @@ class Oracle:
         module: what that package is imported as.
         load: opens a model: file content, bytes of arena, whether all tensors are kept.
         infers_shapes: whether it computes the shapes of tensors, or believes those that the file declares.
-        deviations: TFLite operators, or element types, that it computes differently from the `tflm` contract, and how.
+        format: of the files that it runs.
+        tolerance: steps by which it may differ from what is right.
+        deviations: operators, or element types, that it computes differently from edgeq, and how.
     """
 
     title: str
@@ -109,6 +149,8 @@ class Oracle:
     load: Callable[..., Runtime]
     infers_shapes: bool
     deviations: Mapping[str, str]
+    format: str = "tflite"
+    tolerance: int = 0
 
 
 ORACLES: Mapping[str, Oracle] = {
@@ -123,6 +165,18 @@ ORACLES: Mapping[str, Oracle] = {
             "FULLY_CONNECTED": "scaled in float64 and rounded once; TFLM: in fixed point, rounded twice",
             "uint8": "convolutions multiply the scales of input and weights in float32; TFLM, for int8: in float64",
         },
+    ),
+    "onnxruntime": Oracle(
+        "ONNX Runtime, not optimized",
+        "onnxruntime",
+        "onnxruntime",
+        OnnxRuntime,
+        True,
+        dict.fromkeys(
+            ("QuantizeLinear", "QLinearConv", "QLinearMatMul"), "computed in float32, halves rounded to even"
+        ),
+        format="onnx",
+        tolerance=1,
     ),
 }
 
@@ -159,8 +213,10 @@ class OracleProcess:
             self.close()
             raise
 
-    def run(self, inputs: Sequence[Array], tensors: Sequence[int] = ()) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """One inference: the outputs, and the tensors of these indices.
+    def run(
+        self, inputs: Sequence[Array], tensors: Sequence[int | str] = ()
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """One inference: the outputs, and the tensors of these indices or names.
 
         Raises:
             EdgeqError: where the runtime fails or crashes.

@@ -66,12 +66,21 @@ class Layer:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the network: tensor name, type, place in the arena."""
+    """An input or output of the network.
+
+    Attributes:
+        name: of the tensor in the file.
+        value: in the graph.
+        type: of its elements, and its shape.
+        offset: its place in the arena.
+        perm: where its dimensions are in another order than the file's, for each that of the tensor; else None.
+    """
 
     name: str
     value: str
     type: TensorType
     offset: int
+    perm: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -250,4 +259,5 @@ def _layer(
 
 def _port(graph: Graph, value: str, plan: memory.Plan) -> Port:
     origin = graph.origins.get(value)
-    return Port((origin.name if origin else "") or value, value, graph.types[value], plan.offsets[value])
+    name = (origin.name if origin else "") or value
+    return Port(name, value, graph.types[value], plan.offsets[value], origin.perm if origin else None)

@@ -4,6 +4,7 @@ The same input gives the same report: no date, no path, no machine. docs/report.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +13,9 @@ from edgeq.fixedpoint import quantize_multiplier
 from edgeq.ir import TensorType
 from edgeq.output import MANIFEST, TOOL
 from edgeq.passes import Done
+from edgeq.passes.layout import remaining_transposes
 from edgeq.program import ArenaRef, ConstantRef, Layer, Port, Program
+from edgeq.quantize.quantizer import Quantized
 
 SCHEMA_VERSION = 1
 
@@ -116,6 +119,56 @@ class MemoryInfo:
 
 
 @dataclass(frozen=True)
+class TensorQuantInfo:
+    """How one activation was quantized: `method` chose the range; `low`, `high` and `sqnr_db` are of the samples."""
+
+    name: str
+    tensor: str
+    encoding: str
+    method: str
+    low: float | None
+    high: float | None
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True)
+class WeightQuantInfo:
+    """How the weights of one node were rounded, and their signal to noise ratio."""
+
+    node: str
+    method: str
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A way to choose ranges, and the SQNR of the outputs with activations quantized so, on the samples."""
+
+    name: str
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True)
+class QuantizationInfo:
+    """What the quantizer did. `methods` are those that were compared, the best first."""
+
+    rounding: str
+    samples: int
+    methods: tuple[MethodInfo, ...]
+    tensors: tuple[TensorQuantInfo, ...]
+    weights: tuple[WeightQuantInfo, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TransposeInfo:
+    """A transpose that is done at run time, and why it could not be avoided."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class PassInfo:
     """What a pass changed, a sentence per change."""
 
@@ -140,6 +193,8 @@ class Report:
     layers: tuple[LayerInfo, ...]
     kernels: tuple[str, ...]
     passes: tuple[PassInfo, ...]
+    transposes: tuple[TransposeInfo, ...]
+    quantization: QuantizationInfo | None
     files: tuple[str, ...]
 
     def to_json(self) -> str:
@@ -155,6 +210,7 @@ def build_report(
     options: Mapping[str, Any],
     version: str,
     files: Sequence[str],
+    quantized: Quantized | None = None,
 ) -> Report:
     """Collect what is known of a compiled program.
 
@@ -165,6 +221,7 @@ def build_report(
         options: as chosen, by name.
         version: of edgeq.
         files: the paths of all other files in the output folder.
+        quantized: what the quantizer did, if it had to.
     """
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -180,8 +237,30 @@ def build_report(
         layers=_layers(program),
         kernels=tuple(k.name for k in program.kernels),
         passes=tuple(PassInfo(d.name, d.changes) for d in done),
+        transposes=tuple(TransposeInfo(n, r) for n, r in remaining_transposes(program.graph)),
+        quantization=None if quantized is None else quantization_info(quantized),
         files=tuple(sorted([*files, MANIFEST])),
     )
+
+
+def quantization_info(quantized: Quantized) -> QuantizationInfo:
+    """What the quantizer did, as plain data."""
+    return QuantizationInfo(
+        rounding=quantized.graph.rounding.value,
+        samples=quantized.samples,
+        methods=tuple(MethodInfo(c.name, _db(c.sqnr)) for c in quantized.candidates),
+        tensors=tuple(
+            TensorQuantInfo(t.value, t.tensor, str(t.encoding), t.method, t.low, t.high, _db(t.sqnr))
+            for t in quantized.tensors
+        ),
+        weights=tuple(WeightQuantInfo(w.node, w.method, _db(w.sqnr)) for w in quantized.layers),
+        notes=quantized.notes,
+    )
+
+
+def _db(value: float | None) -> float | None:
+    """JSON has no infinity: what has no noise has no ratio."""
+    return None if value is None or not math.isfinite(value) else round(value, 3)
 
 
 def _port(port: Port, symbol: str) -> PortInfo:

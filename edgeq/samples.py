@@ -1,13 +1,13 @@
 """Inputs for many runs: read from .npz or .npy files and brought into the ports' types, or random."""
 
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 import numpy as np
 
+from edgeq.array_files import assign, open_arrays, shape_text
 from edgeq.errors import EdgeqError
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ir.graph import Array
@@ -88,14 +88,15 @@ def _reals(program: Program, port: Port) -> tuple[float, float]:
 def load_samples(path: str | Path, ports: Sequence[Port]) -> Samples:
     """Read a .npz, or a .npy where there is one port.
 
-    An array goes to the port of its name, or by number to `in_1`, `in_2` ...; a single port also takes `x`, or the
-    only array there is. Floats are quantized with the port's scale and zero point.
+    An array goes to the port of its name, or by number to `in_1`, `in_2` ...; a single port also takes `x`,
+    `inputs`, or the only array there is beside labels. Its axes may be in the order of the port or of the model's
+    file. Floats are quantized with the port's scale and zero point.
 
     Raises:
         EdgeqError: where the file cannot be read, an array is missing, or one does not fit its port.
     """
-    found = _read(Path(path))
-    keys = _assign(path, found, ports)
+    found = open_arrays(Path(path))
+    keys = assign(path, found, [port.name for port in ports])
     notes = []
     unused = [k for k in found if k not in keys]
     if unused:
@@ -103,9 +104,9 @@ def load_samples(path: str | Path, ports: Sequence[Port]) -> Samples:
     arrays, layouts = [], []
     for number, (key, port) in enumerate(zip(keys, ports, strict=True), 1):
         where = f"{path}: array {key!r} for in_{number}"
-        array, layout = _stacked(where, found[key], port.type.shape)
+        array, layout, order = _ordered(where, found[key], port)
         converted, note = _converted(where, array, port.type)
-        notes += [f"in_{number}: {note}"] if note else []
+        notes += [f"in_{number}: {n}" for n in (order, note) if n]
         arrays.append(converted)
         layouts.append(layout)
     counts = [len(a) for a in arrays]
@@ -115,34 +116,22 @@ def load_samples(path: str | Path, ports: Sequence[Port]) -> Samples:
     return Samples(tuple(arrays), layouts[0], tuple(notes))
 
 
-def _read(path: Path) -> Mapping[str, Array]:
-    """All arrays of a file by name; that of a .npy is called by the file's name."""
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            return {path.name: content} if isinstance(content, np.ndarray) else dict(content)
-    except OSError as error:
-        raise EdgeqError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise EdgeqError(
-            f"{path}: is no .npz or .npy file of plain arrays; accepted: what numpy.savez writes"
-        ) from error
+def _ordered(where: str, array: Array, port: Port) -> tuple[Array, Layout, str]:
+    """The array in the port's order of axes, how it was stacked, and what was done to it ("" where nothing).
 
-
-def _assign(path: str | Path, found: Mapping[str, Array], ports: Sequence[Port]) -> list[str]:
-    """The key of each port's array."""
-    keys = []
-    for number, port in enumerate(ports, 1):
-        wanted = [port.name, f"in_{number}"]
-        if len(ports) == 1:
-            wanted += ["x", *(found if len(found) == 1 else ())]
-        key = next((k for k in wanted if k in found), None)
-        if key is None:
-            there = ", ".join(f"{k} {a.dtype}{list(a.shape)}" for k, a in found.items()) or "nothing"
-            accepted = " or ".join(dict.fromkeys(repr(k) for k in wanted))
-            raise EdgeqError(f"{path}: no array for input {number}; accepted: {accepted}; found: {there}")
-        keys.append(key)
-    return keys
+    Data that fit both the port and the file are taken as the file's, for which they were made.
+    """
+    if port.perm is not None:
+        of_file = tuple(port.type.shape[port.perm.index(axis)] for axis in range(len(port.perm)))
+        try:
+            stacked, layout = _stacked(where, array, of_file)
+        except EdgeqError:
+            pass
+        else:
+            moved = np.ascontiguousarray(stacked.transpose(0, *(axis + 1 for axis in port.perm)))
+            note = f"in the order of the model's file: {shape_text(of_file)} brought into {shape_text(port.type.shape)}"
+            return moved, layout, note
+    return *_stacked(where, array, port.type.shape), ""
 
 
 def _stacked(where: str, array: Array, shape: Shape) -> tuple[Array, Layout]:
@@ -153,18 +142,14 @@ def _stacked(where: str, array: Array, shape: Shape) -> tuple[Array, Layout]:
         return array, Layout.LEADING
     if shape[:1] == (1,) and array.shape[1:] == shape[1:] and array.ndim == len(shape) and len(array):
         return array[:, np.newaxis], Layout.BATCH
-    accepted = [_shape_text(shape), _shape_text(("N", *shape))]
+    accepted = [shape_text(shape), shape_text(("N", *shape))]
     if shape[:1] == (1,) and len(shape) > 1:
-        accepted.append(_shape_text(("N", *shape[1:])))
+        accepted.append(shape_text(("N", *shape[1:])))
     one = int(np.prod(shape))
     hint = ""
     if array.size and array.size % one == 0:
         hint = f"; the elements would fill {array.size // one} samples: reshape the array"
-    raise EdgeqError(f"{where}: shape {_shape_text(array.shape)}; accepted: {', '.join(accepted)}{hint}")
-
-
-def _shape_text(shape: Sequence[int | str]) -> str:
-    return f"[{','.join(map(str, shape))}]"
+    raise EdgeqError(f"{where}: shape {shape_text(array.shape)}; accepted: {', '.join(accepted)}{hint}")
 
 
 def _converted(where: str, array: Array, type_: TensorType) -> tuple[Array, str]:

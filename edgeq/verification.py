@@ -1,19 +1,17 @@
-"""Compares the generated C with another runtime, value by value."""
+"""Compares the generated C with what it should compute, value by value."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgeq.compiler import CompiledModel
-from edgeq.errors import EdgeqError
-from edgeq.importers.tflite.builder import with_name
-from edgeq.importers.tflite.file import read_tflite
 from edgeq.ir import DType, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.tensor import dequantize
-from edgeq.oracles import ORACLES, OracleProcess
+from edgeq.oracles import ORACLES
+from edgeq.peers import AUTO, Peer, open_peer
 from edgeq.samples import Inputs, Samples, random_samples
 
 _SAMPLES = 100
@@ -51,7 +49,7 @@ class Verification:
         samples: number of inferences.
         tolerance: the largest difference that passes.
         outputs: one per output.
-        layers: one per layer that equals a tensor of the file; none where only outputs were compared.
+        layers: one per layer that the other side shows; none where only outputs were compared.
         deviations: what in this model the runtime is known to compute differently, off by 1 at times.
     """
 
@@ -81,14 +79,12 @@ class Verification:
 
 @dataclass
 class _Tally:
-    """A `Comparison` under way; `index` and `channels` say which tensor of the file a layer's value is."""
+    """A `Comparison` under way."""
 
     name: str
     source: str
     value: str
     type: TensorType
-    index: int = -1
-    channels: tuple[int, ...] | None = None
     compared: int = 0
     different: int = 0
     largest: float = 0.0
@@ -105,100 +101,67 @@ class _Tally:
 
 def verify(
     model: CompiledModel,
-    against: str = "tflm",
+    against: str = AUTO,
     samples: Samples | None = None,
     *,
     layers: bool = False,
-    tolerance: float = 0,
+    tolerance: float | None = None,
     track: Callable[[Iterable[Inputs]], Iterable[Inputs]] = iter,
 ) -> Verification:
-    """Run the generated C and another runtime on the same inputs and count the values that differ.
+    """Run the generated C and something else on the same inputs and count the values that differ.
 
     Args:
         model: a compiled model.
-        against: `tflm` or `litert`.
+        against: `tflm`, `litert` or `onnxruntime`: the model's file there. `edgeq`: the same integers in NumPy. `auto`:
+            `tflm` where that has to be equal, else `edgeq`.
         samples: the inputs; None: 100 random ones over the whole range.
-        layers: also compare every layer whose value is a tensor of the file.
-        tolerance: the largest difference that passes.
+        layers: also compare every layer that the other side can show.
+        tolerance: the largest difference that passes; None: 0, or 1 of `onnxruntime`, which rounds otherwise.
         track: wraps the loop over samples, for a progress bar.
 
     Raises:
         EdgeqError: where the runtime is unknown, not installed, cannot run the model, refuses it or crashes.
     """
-    if against not in ORACLES:
-        raise EdgeqError(f"unknown runtime {against!r}; accepted: {', '.join(ORACLES)}")
-    if not ORACLES[against].infers_shapes:
-        _require_declared_shapes(model, against)
     samples = samples or random_samples(model.program, _SAMPLES, seed=0)
-    outputs = _output_tallies(model)
-    inner = _layer_tallies(model) if layers else []
-    with OracleProcess(against, model.data, _arena(model), keep_tensors=layers) as oracle:
+    with closing(open_peer(model, against, layers=layers)) as peer:
+        outputs, inner = _output_tallies(model, peer), _layer_tallies(model, peer)
+        trace = bool(inner) or [*peer.outputs] != [p.value for p in model.program.outputs]
         for inputs in track(samples):
-            ours = model.host.run(inputs)
-            theirs, tensors = oracle.run(_as_the_file_has(model, inputs), [t.index for t in inner])
-            for tally, a, b in zip(outputs, ours, theirs, strict=True):
-                tally.add(a, b)
-            values = model.host.trace(inputs) if inner else {}
-            for tally, tensor in zip(inner, tensors, strict=True):
-                tally.add(values[tally.value], tensor if tally.channels is None else tensor[..., list(tally.channels)])
+            theirs = peer.run(inputs)
+            ours = dict(zip(model.program.graph.outputs, model.host.run(inputs), strict=True))
+            ours = {**ours, **(model.host.trace(inputs) if trace else {})}
+            for tally in (*outputs, *inner):
+                tally.add(ours[tally.value], theirs[tally.value])
         return Verification(
-            runtime=oracle.oracle.title,
-            package=oracle.oracle.package,
-            version=oracle.version,
+            runtime=peer.title,
+            package=peer.package,
+            version=peer.version,
             samples=len(samples),
-            tolerance=tolerance,
+            tolerance=peer.tolerance if tolerance is None else tolerance,
             outputs=tuple(t.comparison() for t in outputs),
             layers=tuple(t.comparison() for t in inner),
-            deviations=_deviations(model, against),
+            deviations=_deviations(model, peer),
         )
 
 
-def _require_declared_shapes(model: CompiledModel, against: str) -> None:
-    """Refuse what a runtime that believes the file's shapes would compute in too little memory.
-
-    Exporters declare what follows from an open batch as if it were 1, also behind an operator that splits images into
-    more of them.
-    """
-    graph, tensors = model.imported, read_tflite(model.data, model.report.model.file).tensors
-    for value, origin in graph.origins.items():
-        type_, declared = graph.types[value], tensors[origin.index].shape
-        if type_.size != math.prod(declared):
-            raise EdgeqError(
-                f"{ORACLES[against].title} cannot run this model: it believes the file, which declares "
-                f"{with_name(f'tensor {origin.index}', origin.name)} as {list(declared)}, but the shape is "
-                f"{list(type_.shape)}; accepted: models exported with a fixed batch size, or the runtime litert"
-            )
-
-
-def _output_tallies(model: CompiledModel) -> list[_Tally]:
-    producers = model.program.graph.producers
-    sources = {v: node.source for v, node in producers.items()}
-    return [
-        _Tally(f"out_{i}", sources.get(p.value, ""), p.value, p.type) for i, p in enumerate(model.program.outputs, 1)
-    ]
-
-
-def _layer_tallies(model: CompiledModel) -> list[_Tally]:
-    """The values that both sides have, in order of execution."""
+def _output_tallies(model: CompiledModel, peer: Peer) -> list[_Tally]:
     graph = model.program.graph
+    sources = {v: node.source for v, node in graph.producers.items()}
     tallies = []
-    for layer in model.program.layers:
-        for output in layer.outputs:
-            origin = graph.origins.get(output.value)
-            if origin is not None:
-                name = f"{layer.index} {layer.node.op}"
-                type_ = graph.types[output.value]
-                tallies.append(_Tally(name, layer.node.source, output.value, type_, origin.index, origin.channels))
+    for i, (output, value) in enumerate(zip(graph.outputs, peer.outputs, strict=True), 1):
+        name = f"out_{i}" if value == output else f"out_{i} before its softmax"
+        tallies.append(_Tally(name, sources.get(value, ""), value, graph.types[value]))
     return tallies
 
 
-def _as_the_file_has(model: CompiledModel, inputs: Sequence[Array]) -> list[Array]:
-    """Integer ports as the reals that they stand for, where the file has float ports."""
-    declared = [model.imported.types[v] for v in model.imported.inputs]
-    ports = model.program.inputs
+def _layer_tallies(model: CompiledModel, peer: Peer) -> list[_Tally]:
+    """The values that both sides have, in order of execution."""
+    types, shown = model.program.graph.types, set(peer.values)
     return [
-        dequantize(x, port.type) if type_.dtype.is_float else x
-        for x, port, type_ in zip(inputs, ports, declared, strict=True)
+        _Tally(f"{layer.index} {layer.node.op}", layer.node.source, output.value, types[output.value])
+        for layer in model.program.layers
+        for output in layer.outputs
+        if output.value in shown
     ]
 
 
@@ -215,13 +178,8 @@ def _difference(ours: Array, theirs: Array, type_: TensorType) -> Array:
     return np.asarray(np.abs(a.astype(np.float64) + offset - b))
 
 
-def _arena(model: CompiledModel) -> int:
-    """Plenty for TFLM: all activations at once, as it keeps them all, its bookkeeping, and scratch memory."""
-    activations = sum(t.bytes for v, t in model.imported.types.items() if v not in model.imported.constants)
-    return 8 * activations + 10 * len(model.data) + (1 << 20)
-
-
-def _deviations(model: CompiledModel, against: str) -> tuple[str, ...]:
+def _deviations(model: CompiledModel, peer: Peer) -> tuple[str, ...]:
+    known = next((oracle.deviations for oracle in ORACLES.values() if oracle.title == peer.title), {})
     used = {node.source.split(" ", 1)[0] for node in model.imported.nodes}
     used |= {str(type_.dtype.numpy) for type_ in model.imported.types.values()}
-    return tuple(f"{what}: {how}" for what, how in ORACLES[against].deviations.items() if what in used)
+    return tuple(f"{what}: {how}" for what, how in known.items() if what in used)

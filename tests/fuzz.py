@@ -1,4 +1,4 @@
-"""Mutants of model files, and a worker that compiles them under a limit of memory.
+"""Mutants of TFLite files, and a worker that compiles mutants of any model file under a limit of memory.
 
 python tests/fuzz.py MODEL FIRST_SEED COUNT    # one line of JSON per mutant that ended badly
 """
@@ -7,17 +7,23 @@ import json
 import resource
 import sys
 import time
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
+import onnx_mutants
 
 from edgeq.errors import EdgeqError
-from edgeq.importers import import_model
-from edgeq.passes import run_passes
+from edgeq.fixedpoint import Rounding
+from edgeq.frontend import Calibration, ModelFile, data_ports, is_float
+from edgeq.ir import Graph
+from edgeq.passes import normalization, run_passes
 from edgeq.program import build_program
+from edgeq.quantize.quantizer import quantize
+from edgeq.quantize.scheme import Scheme
 
 SECONDS = 1.0
 BYTES = 2 << 30
+_SMALL = 100_000  # elements of all values
 _INTERESTING = (0, 1, 2, 4, 127, 128, 255, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 
@@ -78,11 +84,14 @@ def _place(data: bytearray, rng: np.random.Generator) -> int:
     return place
 
 
-def try_mutant(data: bytes) -> str | None:
+def try_mutant(file: ModelFile) -> str | None:
     """What was wrong with the way this file ended; None if it compiled or was refused in a sentence."""
     start = time.process_time()
     try:
-        graph, _ = run_passes(import_model(data, "mutant.tflite"))
+        graph = file.load()
+        if is_float(graph):
+            graph = _quantized(graph)
+        graph, _ = run_passes(graph)
         build_program(graph, "net")
     except EdgeqError as error:
         if not str(error).strip():
@@ -93,12 +102,25 @@ def try_mutant(data: bytes) -> str | None:
     return f"took {seconds:.1f} s" if seconds > SECONDS else None
 
 
+def _quantized(graph: Graph) -> Graph:
+    """By what the file says of it, and where it is small also by two samples."""
+    graph, _ = run_passes(graph, normalization())
+    small = sum(t.size for t in graph.types.values()) <= _SMALL and graph.inputs
+    rng = np.random.default_rng(0)
+    samples = {port.name: rng.random((2, *port.shape)).astype(port.dtype.numpy) for port in data_ports(graph)}
+    data = Calibration(samples).load(graph) if small else None
+    scheme = Scheme(bias_correction=False, weight_rounding="nearest", method="minmax")
+    return quantize(graph, data, scheme, Rounding.SINGLE).graph
+
+
 def main(path: str, first: str, count: str) -> None:
     """Try `count` mutants of one file and print the findings."""
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-    original = Path(path).read_bytes()
+    file = ModelFile.read(path)
+    make = onnx_mutants.mutant if file.format == "onnx" else mutant
+    try_mutant(file)  # what is imported at first use does not count
     for seed in range(int(first), int(first) + int(count)):
-        finding = try_mutant(mutant(original, seed))
+        finding = try_mutant(replace(file, data=make(file.data, seed)))
         if finding:
             print(json.dumps({"seed": seed, "finding": finding}), flush=True)  # noqa: T201 - the worker's answer
 

@@ -1,4 +1,7 @@
-"""Random graphs full of what passes look for: no-ops, moves in a row, pads before convolutions, clamps, zeros."""
+"""Random graphs full of what passes look for: no-ops, moves in a row, pads before convolutions, clamps, zeros.
+
+Values are int8 or int16, with layers and requantizes from one to the other.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,19 +10,24 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from edgeq.fixedpoint import Rounding
 from edgeq.ir import DType, Graph, Node, Quant, Shape, TensorType
 from edgeq.ir.verify import verify
 from edgeq.ops import OPS
 from edgeq.ops.activation import Activation
 
 # Few, so that neighbours often share one.
-_QUANTS = [Quant.per_tensor(0.05, -128), Quant.per_tensor(0.05, 3), Quant.per_tensor(0.2, 3)]
+_QUANTS = {
+    DType.S8: [Quant.per_tensor(0.05, -128), Quant.per_tensor(0.05, 3), Quant.per_tensor(0.2, 3)],
+    DType.S16: [Quant.per_tensor(0.0003, 0), Quant.per_tensor(0.0008, 0)],
+}
+_WIDTHS = tuple(_QUANTS)
 _U8 = Quant.per_tensor(0.05, 131)
 
 
 @dataclass
 class _Builder:
-    """A graph under construction; `pick` chooses among its int8 values, constants included, the newest most often."""
+    """A graph under construction; `pick` chooses among its integers, constants included, the newest most often."""
 
     rng: np.random.Generator
     types: dict[str, TensorType] = field(default_factory=dict)
@@ -37,6 +45,16 @@ class _Builder:
     def shape(self, value: str) -> Shape:
         return self.types[value].shape
 
+    def dtype(self, value: str) -> DType:
+        return self.types[value].dtype
+
+    def quant(self, value: str) -> Quant:
+        """Any that a value of the same width may have."""
+        return self.choice(_QUANTS[self.dtype(value)])
+
+    def width(self) -> DType:
+        return self.choice([DType.S8, *_WIDTHS])
+
     def declare(self, shape: Shape, dtype: DType, quant: Quant | None) -> str:
         name = f"v{len(self.types)}"
         self.types[name] = TensorType(shape, dtype, quant)
@@ -47,7 +65,9 @@ class _Builder:
         self.constants[name] = array
         return name
 
-    def node(self, op: str, inputs: list[str], quant: Quant | None, dtype: DType = DType.S8, **attrs: Any) -> str:
+    def node(self, op: str, inputs: list[str], quant: Quant | None, dtype: DType | None = None, **attrs: Any) -> str:
+        """A node whose output has the width of the first input, if none is given."""
+        dtype = dtype or self.dtype(inputs[0])
         attributes = OPS[op].attrs(**attrs)
         types = [self.types[v] if v else None for v in inputs]
         output = self.declare(OPS[op].infer(attributes, types)[0], dtype, quant)
@@ -56,7 +76,7 @@ class _Builder:
                 f"n{len(self.nodes)}", op, tuple(inputs), (output,), attributes, f'{op.upper()} #{len(self.nodes)} "x"'
             )
         )
-        if dtype is DType.S8:
+        if dtype in _QUANTS:
             self.values.append(output)
         return output
 
@@ -66,24 +86,30 @@ class _Builder:
 
 
 def _input(b: _Builder) -> str:
-    quant, shape = b.choice(_QUANTS), tuple(int(n) for n in b.rng.integers(1, 5, 4))
+    width, shape = b.width(), tuple(int(n) for n in b.rng.integers(1, 5, 4))
+    quant = b.choice(_QUANTS[width])
     match b.rng.integers(4):
         case 0:
             port = b.declare(shape, DType.F32, None)
-            b.node("quantize", [port], quant)
+            b.node("quantize", [port], quant, width)
         case 1:
             port = b.declare(shape, DType.U8, _U8)
-            b.node("requantize", [port], _QUANTS[1])
+            b.node("requantize", [port], _QUANTS[DType.S8][1], DType.S8)
         case _:
-            port = b.declare(shape, DType.S8, quant)
+            port = b.declare(shape, width, quant)
             b.values.append(port)
     return port
 
 
 def _unary(b: _Builder) -> None:
     x = b.pick()
-    quant = b.types[x].quant if b.rng.random() < 0.7 else b.choice(_QUANTS)
+    quant = b.types[x].quant if b.rng.random() < 0.7 else b.quant(x)
     b.node(b.choice(["relu", "relu6", "relu_n1_to_1", "neg", "abs", "requantize"]), [x], quant)
+
+
+def _requantize(b: _Builder) -> None:
+    width = b.width()
+    b.node("requantize", [b.pick()], b.choice(_QUANTS[width]), width)
 
 
 def _reshape(b: _Builder) -> None:
@@ -121,7 +147,7 @@ def _pad(b: _Builder) -> str:
     before, after = (tuple(int(n) for n in b.rng.integers(0, 3, 4) * [b.rng.random() < 0.2, 1, 1, 0]) for _ in "ab")
     inputs = [x]
     if b.rng.random() < 0.5:
-        inputs.append(b.constant(np.array(b.choice([quant.zero_point[0], 7]), np.int8), quant))
+        inputs.append(b.constant(np.array(b.choice([quant.zero_point[0], 7]), b.dtype(x).numpy), quant))
     return b.node("pad", inputs, quant, before=before, after=after)
 
 
@@ -134,36 +160,44 @@ def _conv(b: _Builder) -> None:
     inputs = [x, b.constant(weights.astype(np.int8), Quant.per_tensor(0.02, 0))]
     if b.rng.random() < 0.5:
         bias = b.rng.integers(-500, 500, shape[3] if depthwise else out_c)
-        inputs.append(b.constant(bias.astype(np.int32), Quant.per_tensor(0.001, 0)))
+        dtype = np.int64 if b.dtype(x) is DType.S16 else np.int32
+        inputs.append(b.constant(bias.astype(dtype), Quant.per_tensor(0.001, 0)))
     op = "depthwise_conv2d" if depthwise else "conv2d"
     padding = tuple(int(n) for n in b.rng.integers(0, 2, 4))
-    b.node(op, inputs, b.choice(_QUANTS), padding=padding, activation=b.choice(list(Activation)))
+    width = b.width()
+    b.node(op, inputs, b.choice(_QUANTS[width]), width, padding=padding, activation=b.choice(list(Activation)))
 
 
 def _pool(b: _Builder) -> None:
     x = b.pick(images=True)
     kernel = tuple(min(n, 2) for n in b.shape(x)[1:3])
-    b.same(b.choice(["max_pool2d", "avg_pool2d"]), x, kernel=kernel, activation=b.choice(list(Activation)))
+    op = b.choice(["max_pool2d", "avg_pool2d"])
+    quant = b.types[x].quant if op == "max_pool2d" or b.rng.random() < 0.5 else b.quant(x)
+    padding = tuple(int(n) for n in b.rng.integers(0, 2, 4) * np.repeat([n > 1 for n in kernel], 2))
+    b.node(op, [x], quant, kernel=kernel, padding=padding, activation=b.choice(list(Activation)))
 
 
 def _arithmetic(b: _Builder) -> None:
     x = b.pick()
-    other = b.constant(b.rng.integers(-128, 128, b.shape(x)[-1:]).astype(np.int8), b.choice(_QUANTS))
+    array = b.rng.integers(*b.dtype(x).range, b.shape(x)[-1:], endpoint=True).astype(b.dtype(x).numpy)
+    other = b.constant(array, b.quant(x))
     b.values.append(other)
     if b.rng.random() < 0.5:
-        other = b.node("requantize", [other], b.choice(_QUANTS))
-    b.node(b.choice(["add", "mul"]), [x, other], b.choice(_QUANTS), activation=b.choice(list(Activation)))
+        other = b.node("requantize", [other], b.quant(x))
+    b.node(b.choice(["add", "mul"]), [x, other], b.quant(x), activation=b.choice(list(Activation)))
 
 
 _FOR_IMAGES = (_pad, _conv, _pool)
-_FOR_ALL: tuple[Callable[[_Builder], object], ...] = (_unary, _reshape, _transpose, _slice, _concat, _arithmetic)
+_FOR_ALL: tuple[Callable[[_Builder], object], ...] = (
+    *(_unary, _requantize, _reshape, _transpose, _slice, _concat, _arithmetic),
+)
 
 
 def _output(b: _Builder, value: str) -> str:
     match b.rng.integers(4):
         case 0:
             return b.node("dequantize", [value], None, DType.F32)
-        case 1 if b.types[value].quant == _QUANTS[1]:
+        case 1 if b.types[value].quant == _QUANTS[DType.S8][1]:
             return b.node("requantize", [value], _U8, DType.U8)
         case _:
             return value
@@ -180,5 +214,6 @@ def random_graphs(draw: st.DrawFn) -> Graph:
     chosen = {computed[-1], *(str(b.choice(computed)) for _ in range(draw(st.integers(0, 2))))}
     outputs = [_output(b, v) for v in sorted(chosen)]
     graph = Graph("random", tuple(inputs), tuple(outputs), tuple(b.nodes), b.types, b.constants)
+    graph = graph.with_(rounding=b.choice(list(Rounding)))
     verify(graph, OPS)
     return graph

@@ -39,3 +39,8 @@ requires_shared = pytest.mark.skipif(
 def tflite_models() -> list[Path]:
     """Every TFLite file, sorted; none where the folder is missing."""
     return sorted(MODELS.glob("*.tflite"))
+
+
+def onnx_models() -> list[Path]:
+    """Every ONNX file, sorted; none where the folder is missing."""
+    return sorted(MODELS.glob("*.onnx"))

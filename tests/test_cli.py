@@ -18,15 +18,13 @@ from click.testing import CliRunner, Result
 
 import edgeq
 from edgeq.cli import cli, options
-from edgeq.cli import compile as compile_command
-from edgeq.cli import verify as verify_command
 from edgeq.compiler import Options
 from edgeq.oracles import ORACLES
 from edgeq.supported import supported
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 _DIGITS = str(_EXAMPLES / "digits_int8.tflite")
-_COMMANDS = ("compile", "run", "verify", "inspect", "ops")
+_COMMANDS = ("compile", "run", "verify", "compare", "quantize", "inspect", "ops")
 
 
 @pytest.fixture
@@ -266,12 +264,12 @@ def test_verify_with_the_users_data() -> None:
 def wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model whose generated C is wrong by 1 in the second layer."""
 
-    def compile_wrongly(*arguments: Any) -> Any:
-        model = edgeq.compile(*arguments)
+    def compile_wrongly(*arguments: Any, **choices: Any) -> Any:
+        model = edgeq.compile(*arguments, **choices)
         files = {path: text.replace(".output_offset = 5,", ".output_offset = 4,") for path, text in model.files.items()}
         return dataclasses.replace(model, files=files)
 
-    monkeypatch.setattr(verify_command, "compile_model", compile_wrongly)
+    monkeypatch.setattr(options, "compile_model", compile_wrongly)
     return str(folder / "net.tflite")
 
 
@@ -332,13 +330,16 @@ def test_names_in_a_model_cannot_drive_the_terminal(folder: Path) -> None:
 
 
 def test_ops_lists_every_operator() -> None:
-    page, markdown = _ok("ops"), _ok("ops", "--markdown")
+    page, markdown, names = _ok("ops"), _ok("ops", "--markdown"), _ok("ops", "--names")
     document = json.loads(_ok("ops", "--json"))
     assert [o["operator"] for o in document["operators"]] == [s.operator for s in supported()]
     for support in supported():
         assert support.operator in page
         assert support.operator in markdown
         assert support.note in markdown or not support.kernels
+        assert f"{support.operator}\n" in names
+    assert {s.format for s in supported()} == {"tflite", "onnx"}
+    assert _ok("ops", "--names", "--format", "onnx").splitlines() == [s.operator for s in supported("onnx")]
 
 
 # exit statuses
@@ -355,14 +356,14 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 def _raising(error: BaseException) -> Any:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     return fail
 
 
 def test_an_unexpected_exception_is_called_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compile_command, "compile_model", _raising(KeyError("x")))
+    monkeypatch.setattr(options, "compile_model", _raising(KeyError("x")))
     result = _edgeq("compile", "m.tflite", "-o", "out")
     assert result.exit_code == 70
     assert "this is a bug in edgeq, not in your model: KeyError: 'x'" in result.stderr
@@ -372,7 +373,7 @@ def test_an_unexpected_exception_is_called_a_bug(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compile_command, "compile_model", _raising(KeyboardInterrupt()))
+    monkeypatch.setattr(options, "compile_model", _raising(KeyboardInterrupt()))
     result = _edgeq("compile", "m.tflite", "-o", "out")
     assert (result.exit_code, result.stderr) == (130, "edgeq: interrupted\n")
 

@@ -32,6 +32,10 @@ from toolchains import (
 )
 
 import edgeq
+from edgeq import resources
+from edgeq.emit import Banner, emit
+from edgeq.fixedpoint import Rounding
+from edgeq.program import build_program
 
 _DIGITS = Path(__file__).parents[1] / "examples" / "digits_int8.tflite"
 _EVERY_MODEL = pytest.mark.parametrize(
@@ -116,6 +120,18 @@ def test_the_self_test_passes_under_sanitizers(name: str, tmp_path: Path) -> Non
     folder = _folder(model, tmp_path / "net")
     main = _MAIN.format(name=model.program.name, NAME=model.program.name.upper())
     run([_executable("self_test", folder, tmp_path / "out", main)])
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_the_folder_rounds_as_the_graph_does(rounding: Rounding, tmp_path: Path) -> None:
+    graph = _compiled("digits_int8").program.graph.with_(rounding=rounding)
+    files = emit(build_program(graph, "net"), Banner("0", "digits", "", ""))
+    header = (resources.RUNTIME_ROUNDING / rounding.value / "rounding.h").read_text()
+    assert files["kernels/net_rounding.h"] == header.replace("edgeq_", "net_").replace("EDGEQ_", "NET_").replace(
+        '"gemmlowp.h"', '"net_gemmlowp.h"'
+    )
+    folder = write(tmp_path / "net", files)
+    run([_executable("self_test", folder, tmp_path / "out", _MAIN.format(name="net", NAME="NET"))])
 
 
 @pytest.mark.parametrize("operator", sorted(CASES))

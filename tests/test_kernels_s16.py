@@ -20,6 +20,7 @@ from edgeq.ir.tensor import dequantize
 from edgeq.ops import OPS
 from edgeq.ops.arg_max import ArgMaxAttrs
 from edgeq.ops.gather import GatherAttrs
+from edgeq.ops.l2_normalize import L2NormalizeAttrs
 from edgeq.ops.mirror_pad import MirrorPadAttrs
 from edgeq.ops.pad import PadAttrs
 from edgeq.ops.pool import AvgPool2dAttrs, MaxPool2dAttrs
@@ -27,7 +28,7 @@ from edgeq.ops.quantize import DequantizeAttrs, QuantizeAttrs
 from edgeq.ops.reduce import ReduceAttrs
 from edgeq.ops.requantize import RequantizeAttrs
 from edgeq.ops.resize import ResizeAttrs
-from edgeq.ops.softmax import SoftmaxAttrs
+from edgeq.ops.softmax import LogSoftmaxAttrs, SoftmaxAttrs
 from edgeq.program import build_program
 
 S8, S16, S32, F32 = DType.S8, DType.S16, DType.S32, DType.F32
@@ -263,3 +264,48 @@ def test_a_16x8_add_of_litert() -> None:
     inputs = [random_s16(rng, graph.types[name].shape) for name in graph.inputs]
     found = kernel_library.run(build_program(graph, "net"), inputs)[0]
     np.testing.assert_array_equal(found, oracle.run_tflm(data, inputs)[0])
+
+
+def _require_c_in_every_rounding(graph: Graph, inputs: Sequence[Any]) -> None:
+    for rounding in Rounding:
+        rounded = graph.with_(rounding=rounding)
+        found = evaluate(rounded, inputs)["y"]
+        np.testing.assert_array_equal(kernel_library.run(build_program(rounded, "net"), inputs)[0], found)
+
+
+def _rows(rng: np.random.Generator, shape: tuple[int, int]) -> Any:
+    """int16 of any spread: rows of nearly equal elements, rows of extremes, and one of zeros."""
+    x = np.clip(rng.normal(0, 10 ** rng.uniform(-1, 5), shape), -32768, 32767).astype(np.int16)
+    x[-1] = 0
+    return x
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_log_softmax_is_true(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    depth = int(rng.choice([1, 2, 10, 100, 1000, 20000]))
+    x = TensorType((3, depth), S16, _quant(2.0 ** rng.uniform(-20, 5), int(rng.integers(-9, 9))))
+    graph = _graph("log_softmax", LogSoftmaxAttrs(), [x], S16, _quant(2.0**-10))
+    values = _rows(rng, x.shape)
+    assert _error(graph, [values]) <= 0.6
+    _require_c_in_every_rounding(graph, [values])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_l2_normalize_is_true(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    depth = int(rng.choice([1, 2, 10, 100, 1000, 20000]))
+    x = TensorType((3, depth), S16, _quant(2.0 ** rng.uniform(-20, 5), int(rng.choice([0, 0, -32768, 32767, 100]))))
+    graph = _graph("l2_normalize", L2NormalizeAttrs(), [x], S16, _quant(2.0**-15))
+    values = _rows(rng, x.shape)
+    assert _error(graph, [values]) <= 1.0
+    _require_c_in_every_rounding(graph, [values])
+
+
+@pytest.mark.parametrize(("op", "attrs"), [("log_softmax", LogSoftmaxAttrs()), ("l2_normalize", L2NormalizeAttrs())])
+def test_the_output_of_a_normalization_is_fixed(op: str, attrs: Any) -> None:
+    x = TensorType((3, 4), S16, _quant(0.01))
+    for dtype, sentence in ((S8, "output is s8; accepted: s16"), (S16, "accepted: scale and zero point")):
+        graph = _graph(op, attrs, [x], dtype, _quant(0.01))
+        with pytest.raises(Refusal, match=sentence):
+            lower_node(graph, graph.nodes[0])

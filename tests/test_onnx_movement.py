@@ -346,7 +346,7 @@ _REFUSED: dict[str, tuple[onnx.NodeProto, dict[str, Any], str]] = {
     "squeeze": (_node("Squeeze", "a"), {"a": _ints(1)}, "dimensions of size 1"),
     "tile": (_node("Tile", "r"), {"r": _ints(1, 2)}, "one per dimension"),
     "transpose": (_node("Transpose", perm=[0, 0, 1, 2]), {}, "each dimension once"),
-    "unsqueeze without axes": (_node("Unsqueeze", ""), {}, "has 1 inputs"),
+    "unsqueeze without axes": (_node("Unsqueeze", ""), {}, "missing"),
     "upsample mode": (_node("Upsample", "s", mode="no"), {"s": np.ones(4, np.float32)}, "accepted: nearest, linear"),
 }
 
@@ -360,5 +360,5 @@ def test_refusals(name: str) -> None:
 
 @pytest.mark.parametrize("op", ["Transpose", "Shape", "Gather", "Reshape", "ArgMax", "Identity", "Resize", "ReduceSum"])
 def test_an_operator_without_inputs_is_refused(op: str) -> None:
-    with pytest.raises(EdgeqError, match="has 0 inputs"):
+    with pytest.raises(EdgeqError, match="missing"):
         _import(_plain(op, [], "y"))

@@ -265,7 +265,7 @@ def test_bytes_that_are_cast_count_as_they_are() -> None:
 
 
 _REFUSED = {
-    "blocks": ({"block_size": 2, "axis": 0}, "block_size"),
+    "blocks": ({"block_size": 2, "axis": 0}, "blocks of 2"),
     "scales": ({"axis": 0}, "along axis 0"),
 }
 

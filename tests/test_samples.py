@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_models
+import small_onnx
 
 import edgeq
 from edgeq.errors import EdgeqError
@@ -98,8 +99,8 @@ def test_a_float_port_takes_any_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": _INTEGERS, "b": _INTEGERS}, "no array for input 1; accepted: 'image' or 'in_1' or 'x'; found: a int8"),
-        ({}, "no array for input 1; accepted: 'image' or 'in_1' or 'x'; found: nothing"),
+        ({"a": _INTEGERS, "b": _INTEGERS}, "input 1; accepted: 'image' or 'in_1' or 'x' or 'inputs'; found: a int8"),
+        ({}, "no array for input 1; accepted: 'image' or 'in_1' or 'x' or 'inputs'; found: nothing"),
         ({"x": np.zeros((8, 8), np.int8)}, "shape [8,8]; accepted: [1,8,8,3], [N,1,8,8,3], [N,8,8,3]"),
         ({"x": np.zeros((2, 192), np.int8)}, "the elements would fill 2 samples: reshape the array"),
         ({"x": np.zeros((0, 8, 8, 3), np.int8)}, "shape [0,8,8,3]; accepted"),
@@ -166,3 +167,19 @@ def test_random_reals_exceed_what_the_quantization_holds() -> None:
     assert samples.arrays[0].dtype == np.float32
     assert samples.arrays[0].min() < low
     assert samples.arrays[0].max() > high
+
+
+def test_samples_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """A port in NHWC takes what the file takes, too, stacked in any way; the note says so."""
+    model = edgeq.compile(small_onnx.feature_map())
+    images = np.random.default_rng(0).normal(size=(4, 3, 6, 5)).astype(np.float32)
+    port = load_samples(_npz(tmp_path, x=images.transpose(0, 2, 3, 1)), model.program.inputs)
+    file = load_samples(_npz(tmp_path, x=images), model.program.inputs)
+    np.testing.assert_array_equal(file.arrays[0], port.arrays[0])
+    assert file.layout is port.layout is Layout.BATCH
+    assert len(port.notes) == 1
+    assert file.notes[0] == "in_1: in the order of the model's file: [1,3,6,5] brought into [1,6,5,3]"
+    one = load_samples(_npz(tmp_path, x=images[:1]), model.program.inputs)
+    np.testing.assert_array_equal(one.arrays[0], port.arrays[0][:1])
+    with pytest.raises(EdgeqError, match=r"shape \[4,5,6,3\]; accepted: \[1,6,5,3\], \[N,1,6,5,3\], \[N,6,5,3\]"):
+        load_samples(_npz(tmp_path, x=images.transpose(0, 3, 2, 1)), model.program.inputs)

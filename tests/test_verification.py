@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import small_models
+import small_onnx
 
 import edgeq
 from edgeq import oracles
@@ -104,7 +105,7 @@ def test_known_deviations_are_named_where_the_model_has_them(two_ports: Compiled
 
 
 def test_an_unknown_runtime(two_ports: CompiledModel) -> None:
-    with pytest.raises(EdgeqError, match="unknown runtime 'onnx'; accepted: tflm, litert"):
+    with pytest.raises(EdgeqError, match="unknown runtime 'onnx'; accepted: auto, edgeq, tflm, litert, onnxruntime"):
         verify(two_ports, "onnx")
 
 
@@ -155,3 +156,102 @@ def test_a_crash_of_the_runtime_is_an_error_message(
     monkeypatch.setattr(oracles, "_SERVER", program)
     with pytest.raises(EdgeqError, match=rf"(?s)crashed on this model \({how}\).*last words: the reason"):
         verify(two_ports)
+
+
+# Models that have no TFLite file of integers
+
+
+def _calibrated(data: bytes = small_onnx.convolutions(), **choices: object) -> CompiledModel:
+    samples = np.random.default_rng(0).normal(size=(4, 3, 8, 8)).astype(np.float32)
+    return edgeq.compile(data, calibrate=samples, **choices)
+
+
+@pytest.fixture(scope="module")
+def calibrated() -> CompiledModel:
+    return _calibrated()
+
+
+def test_what_edgeq_quantized_equals_its_integers(calibrated: CompiledModel) -> None:
+    result = verify(calibrated, layers=True)
+    assert result.package == "numpy"
+    assert result.passed
+    assert len(result.layers) == len(calibrated.program.layers)
+    assert all(c.compared and c.different == 0 for c in (*result.outputs, *result.layers))
+
+
+def test_an_error_in_the_c_of_what_edgeq_quantized_is_located(calibrated: CompiledModel) -> None:
+    shown = [line for line in calibrated.files["model.c"].splitlines() if ".output_offset = " in line]
+    broken = _broken(calibrated, "model.c", shown[1], f"{shown[1].rstrip(',')} + 1,")
+    result = verify(broken, layers=True)
+    assert not result.passed
+    assert result.first_bad is not None
+    assert [c.different > 0 for c in result.layers].index(True) == int(result.first_bad.name.split()[0])
+
+
+@pytest.mark.parametrize("data", [small_onnx.qdq(), small_onnx.qlinear()], ids=["qdq", "qlinear"])
+def test_a_quantized_onnx_file_agrees_with_onnx_runtime(data: bytes) -> None:
+    model = edgeq.compile(data)
+    result = verify(model, "onnxruntime")
+    assert result.package == "onnxruntime"
+    assert result.tolerance == 1
+    assert result.passed
+    (output,) = result.outputs
+    assert output.compared == 500
+    assert output.different < 50
+    assert verify(model).package == "numpy"
+
+
+def test_the_file_has_other_layouts_than_the_ports() -> None:
+    """The image goes to ONNX Runtime channels first, and the feature map comes back so."""
+    model = edgeq.compile(small_onnx.feature_map())
+    assert model.program.inputs[0].type.shape == (1, 6, 5, 3)
+    assert model.program.outputs[0].type.shape == (1, 6, 5, 4)
+    assert verify(model, "onnxruntime").passed
+    broken = _broken(model, "model.c", "return MODEL_OK;\n}\n\nconst struct", _FLIP)
+    (output,) = verify(broken, "onnxruntime").outputs
+    assert output.different >= 100
+
+
+_FLIP = "model_out_1(context)[2] ^= 64;\n    return MODEL_OK;\n}\n\nconst struct"
+
+
+def test_before_a_softmax_of_reals() -> None:
+    """A step of what a softmax reads is many steps of what it makes."""
+    model = edgeq.compile(small_onnx.qdq(softmax=True))
+    (output,) = verify(model, "onnxruntime").outputs
+    assert output.name == "out_1 before its softmax"
+    assert output.largest <= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "against", "why", "accepted"),
+    [
+        ("calibrated", "tflm", "it is an ONNX file, and a TFLite file is needed", "edgeq"),
+        ("calibrated", "onnxruntime", "it computes with floats, and edgeq has quantized it", "edgeq"),
+        ("two_ports", "onnxruntime", "it is a TFLite file, and an ONNX file is needed", "edgeq, tflm, litert"),
+    ],
+)
+def test_runtimes_that_cannot_show_anything(
+    model: str, against: str, why: str, accepted: str, request: pytest.FixtureRequest
+) -> None:
+    with pytest.raises(EdgeqError, match=f"model cannot be compared with .*: {why}; accepted: {accepted}$"):
+        verify(request.getfixturevalue(model), against)
+
+
+def test_arithmetic_that_is_not_tflms() -> None:
+    model = edgeq.compile(small_models.two_ports(), match="single")
+    assert verify(model).package == "numpy"
+    with pytest.raises(EdgeqError, match=r"its arithmetic was chosen to be another; accepted: edgeq$"):
+        verify(model, "tflm")
+
+
+def test_a_softmax_that_was_left_out() -> None:
+    model = edgeq.compile(small_onnx.qdq(softmax=True), softmax=False)
+    assert verify(model).passed
+    with pytest.raises(EdgeqError, match=r"its last softmax was left out; accepted: edgeq$"):
+        verify(model, "onnxruntime")
+
+
+def test_layers_of_an_onnx_file() -> None:
+    with pytest.raises(EdgeqError, match="onnxruntime shows no layers of quantized models; accepted: edgeq"):
+        verify(edgeq.compile(small_onnx.qdq()), "onnxruntime", layers=True)

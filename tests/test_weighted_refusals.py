@@ -71,12 +71,14 @@ def _transpose_conv(shape: Any, **options: Any) -> Callable[[], None]:
     return build
 
 
-def _pool(*, y_scale: float = 0.1, dtype: Any = np.int8, **options: Any) -> Callable[[], None]:
+def _pool(
+    name: str = "MAX_POOL_2D", *, y_scale: float = 0.1, dtype: Any = np.int8, **options: Any
+) -> Callable[[], None]:
     def build() -> None:
         m = TfliteWriter()
         x, y = m.tensor((1, 4, 4, 2), dtype, scale=0.1), m.tensor((1, 2, 2, 2), dtype, scale=y_scale)
         fields = {"filterHeight": 2, "filterWidth": 2, "strideH": 2, "strideW": 2, **options}
-        m.operator("MAX_POOL_2D", [x], [y], "Pool2DOptions", **fields)
+        m.operator(name, [x], [y], "Pool2DOptions", **fields)
         _compile(m, [x], y)
 
     return build
@@ -92,7 +94,9 @@ _ACCEPTED = {
 }
 
 _REFUSED = [
-    (_conv(x={"dtype": np.int16}), "input is s16; accepted: s8"),
+    (_conv(x={"dtype": np.int32}), "input is s32; accepted: s8 or s16"),
+    (_conv(x={"dtype": np.int16}), "the bias is int32; accepted with int16 activations: int64"),
+    (_conv(x={"dtype": np.int16}, w={"zero_point": 3}, bias=np.int64), "zero point 3; accepted with int16 activ"),
     (_conv(w={"scale": [0.1, 0.2, 0.3], "zero_point": [0, 1, 0]}), "accepted: zero points of 0"),
     (_conv(w={"scale": [0.1] * 3, "axis": 1}), "quantized along dimension 1; accepted: 0"),
     (_conv(w={"scale": None}), "the filter is not quantized"),
@@ -103,7 +107,7 @@ _REFUSED = [
     (_conv(padding=1, dilationWFactor=9), "larger than the padded input"),
     (_conv(fusedActivationFunction=4), "fused activation 4; accepted"),
     (_dense(), "the weights are computed at run time and there is a bias"),
-    (_dense(weights=np.ones((3, 4), np.int8), dtype=np.int16), "input is s16; accepted: s8"),
+    (_dense(weights=np.ones((3, 4), np.int8), dtype=np.int16), "the bias is int32; accepted with int16 activ"),
     (_dense(weights=np.ones((3, 4), np.int8), weightsFormat=1), "weights format 1; accepted: 0"),
     (_dense(weights=np.ones((3, 3), np.int8)), "does not consist of rows of 3 values"),
     (_dense(weights=np.ones((3, 2), np.int8), keepNumDims=True), "do not fit input"),
@@ -119,7 +123,8 @@ _REFUSED = [
     (_transpose_conv((1, 0, 4, 3)), "height and width of the output is (0, 4)"),
     (_transpose_conv((1, 4, 4, 3), strideH=9), "2 input positions at stride 9 do not fit an output of 4"),
     (_pool(y_scale=0.2), "must share scale and zero point"),
-    (_pool(dtype=np.int16), "input is s16; accepted: s8"),
+    (_pool("AVERAGE_POOL_2D", y_scale=0.2), 'AVERAGE_POOL_2D #0 "tensor1": input and output are quantized as'),
+    (_pool(dtype=np.int32), "input is s32; accepted: s8 or s16"),
     (_pool(filterHeight=0), "window is (0, 2); accepted: 1 and more"),
     (_pool(filterHeight=5, padding=1), "is larger than the padded input"),
 ]

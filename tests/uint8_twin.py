@@ -8,11 +8,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 
 def has_twin(data: bytes) -> bool:
-    """Whether a model of one operator can be uint8: no scales per channel, and LiteRT insists on a bias in CONV_2D."""
+    """Whether a model of one operator can be uint8: int8, no scales per channel, in CONV_2D a bias for LiteRT."""
     graph = _read(data).subgraphs[0]
     operator = graph.operators[0]
     per_tensor = all(len(t.quantization.scale) == 1 for t in graph.tensors if t.type == schema.TensorType.INT8)
-    return per_tensor and (operator.builtinOptionsType != _CONV_2D or len(operator.inputs) == 3)
+    wide = any(t.type == schema.TensorType.INT16 for t in graph.tensors)
+    return per_tensor and not wide and (operator.builtinOptionsType != _CONV_2D or len(operator.inputs) == 3)
 
 
 def twin(data: bytes, weight_zero: int) -> bytes:

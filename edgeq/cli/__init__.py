@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from edgeq.cli import compare, inspect, ops, quantize, run, verify
 from edgeq.cli import compile as compile_
-from edgeq.cli import inspect, ops, run, verify
 from edgeq.cli.console import print_error
 from edgeq.errors import EdgeqError
 from edgeq.version import __version__
@@ -59,6 +59,8 @@ def cli() -> None:
 
 for _command in (
     compile_.compile_command,
+    compare.compare_command,
+    quantize.quantize_command,
     run.run_command,
     verify.verify_command,
     inspect.inspect_command,

@@ -1,6 +1,5 @@
 """`edgeq compile`: a model file to a folder of C, and a page about it."""
 
-import shlex
 from pathlib import Path
 
 import click
@@ -8,16 +7,15 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from edgeq.cli.console import facts, last, number, plural, safe, size, stdout, table, working
-from edgeq.cli.options import compiler_options, json_option, model_argument, options_from
-from edgeq.compiler import compile_model
+from edgeq.cli.console import facts, last, number, plural, safe, size, stdout, table
+from edgeq.cli.options import as_typed, compile_from, json_option, model_options
+from edgeq.cli.quantization import method_text, tensor_table, weight_table
 from edgeq.report import PortInfo, Report
 
 
 @click.command("compile", short_help="Compile a model to a folder of C.")
-@model_argument
+@model_options
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="OUT", help="Folder for the generated files.")
-@compiler_options
 @click.option("-v", "--verbose", is_flag=True, help="Also list the layers, and say what every pass did.")
 @json_option
 def compile_command(model: str, output: str, *, verbose: bool, as_json: bool, **choices: object) -> None:
@@ -25,10 +23,8 @@ def compile_command(model: str, output: str, *, verbose: bool, as_json: bool, **
 
     Files of a former run in OUT are replaced; foreign ones are never touched.
     """
-    options = options_from(choices)
-    with working(f"compiling {model}"):
-        compiled = compile_model(model, options)
-        compiled.write(output)
+    compiled = compile_from(model, choices)
+    compiled.write(output)
     if as_json:
         click.echo(compiled.report.to_json(), nl=False)
         return
@@ -36,7 +32,11 @@ def compile_command(model: str, output: str, *, verbose: bool, as_json: bool, **
     console.print(_summary(compiled.report))
     if verbose:
         console.print("", _layers(compiled.report), "", _passes(compiled.report), sep="\n")
-    console.print("", _next_steps(compiled.report, model, output, str(options)), sep="\n")
+        if compiled.report.quantization:
+            console.print(
+                "", tensor_table(compiled.report.quantization), "", weight_table(compiled.report.quantization), sep="\n"
+            )
+    console.print("", _next_steps(compiled.report, output, as_typed("output", "verbose", "as_json")), sep="\n")
 
 
 def _summary(report: Report) -> Table:
@@ -44,14 +44,21 @@ def _summary(report: Report) -> Table:
         {
             "model": f"{safe(report.model.file)}, {size(report.model.bytes)}",
             "SHA-256": report.model.sha256,
+            **({"quantized": method_text(report.quantization)} if report.quantization else {}),
             **{port.symbol: _port(port) for port in (*report.inputs, *report.outputs)},
             "layers": _layer_count(report),
+            **({"transposes": _transposes(report)} if report.transposes else {}),
             "MACs": number(report.macs),
             "flash": Text.assemble((size(report.weight_bytes), "bold"), " of constants, plus code"),
             "RAM": _arena(report),
             "kernels": ", ".join(k.removeprefix("edgeq_") for k in report.kernels),
         }
     )
+
+
+def _transposes(report: Report) -> str:
+    reasons = "; ".join(f"{safe(t.node)}: {safe(t.reason)}" for t in report.transposes)
+    return f"{len(report.transposes)} at run time: {reasons}"
 
 
 def _port(port: PortInfo) -> Text:
@@ -98,13 +105,12 @@ def _passes(report: Report) -> Table:
     return rows
 
 
-def _next_steps(report: Report, model: str, output: str, options: str) -> Table:
+def _next_steps(report: Report, output: str, arguments: str) -> Table:
     name = report.name
-    chosen = "" if options == "none" else f" {options}"
     return facts(
         {
             "written": f"{plural(len(report.files), 'file')} in {safe(output)}; include {name}.h",
-            "prove it": f"edgeq verify {shlex.quote(safe(model))}{chosen}",
+            "prove it": f"edgeq verify {arguments}",
             "build it": f"CMake: add_subdirectory({safe(Path(output).name)}), link edgeq::{name}",
             "test it": f"{name}_self_test() on the board",
         }

@@ -87,6 +87,11 @@ def size(value: int) -> str:
     return f"{exact} ({value / 1024:,.1f} KiB)" if value >= 1024 else exact
 
 
+def decibel(value: float | None) -> str:
+    """A ratio; nothing where there is none."""
+    return "" if value is None else f"{value:.1f} dB"
+
+
 def plural(count: int, noun: str) -> str:
     """`1 layer`, `2 layers`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
@@ -113,3 +118,18 @@ def tracker(what: str, total: int) -> Callable[[Iterable[_T]], Iterable[_T]]:
             yield from progress.track(items, total=total, description=safe(what))
 
     return track
+
+
+@contextmanager
+def tracking(what: str) -> Iterator[Callable[[str, int], Callable[[], None]]]:
+    """Progress of `what`, and of the steps in it, each a bar with the time left; only on a terminal."""
+    console = stderr()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(safe(what), total=None)
+
+        def track(step: str, total: int) -> Callable[[], None]:
+            task = progress.add_task(safe(step), total=total)
+            return lambda: progress.advance(task)
+
+        yield track

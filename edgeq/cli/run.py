@@ -10,8 +10,8 @@ import click
 import numpy as np
 
 from edgeq.cli.console import facts, plural, print_json, safe, stdout, tracker, working
-from edgeq.cli.options import compiler_options, json_option, model_argument, options_from
-from edgeq.compiler import CompiledModel, compile_model
+from edgeq.cli.options import compile_from, json_option, model_options
+from edgeq.compiler import CompiledModel
 from edgeq.errors import EdgeqError
 from edgeq.ir.graph import Array
 from edgeq.output import write_file
@@ -20,12 +20,11 @@ from edgeq.samples import Samples, load_samples
 
 
 @click.command("run", short_help="Run the generated C on this machine.")
-@model_argument
+@model_options
 @click.option(
     "-i", "--input", "source", required=True, type=click.Path(), metavar="IN", help=".npz or .npy with inputs."
 )
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="OUT", help=".npz or .npy for the outputs.")
-@compiler_options
 @json_option
 def run_command(model: str, source: str, output: str, *, as_json: bool, **choices: object) -> None:
     """Run MODEL's generated C on this machine.
@@ -34,8 +33,8 @@ def run_command(model: str, source: str, output: str, *, as_json: bool, **choice
     array of the file, or a .npy. A sample axis in front, or in the place of a batch of 1, makes as many runs. Integers
     are taken as they are, floats are quantized. OUT gets `out_1`, `out_2` ...; a .npy the only output.
     """
-    with working(f"compiling {model}"):
-        compiled = compile_model(model, options_from(choices))
+    compiled = compile_from(model, choices)
+    with working(f"building {compiled.program.name}"):
         _require_suffix(output, compiled)
         samples = load_samples(source, compiled.program.inputs)
         host = compiled.host

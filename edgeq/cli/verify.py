@@ -1,4 +1,4 @@
-"""`edgeq verify`: is the generated C equal to another runtime?"""
+"""`edgeq verify`: does the generated C compute what it should?"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,19 +21,25 @@ from edgeq.cli.console import (
     tracker,
     working,
 )
-from edgeq.cli.options import compiler_options, json_option, model_argument, options_from
-from edgeq.compiler import CompiledModel, compile_model
-from edgeq.oracles import ORACLES
+from edgeq.cli.options import compile_from, json_option, model_options
+from edgeq.compiler import CompiledModel
+from edgeq.peers import AUTO, CHOICES
 from edgeq.samples import Samples, load_samples, random_samples
 from edgeq.verification import Comparison, Verification, verify
 
 
 @click.command("verify", short_help="Compare the generated C with another runtime.")
-@model_argument
+@model_options
 @click.option(
     "-i", "--input", "source", type=click.Path(), metavar="IN", help="Inputs, as for `edgeq run`; else random."
 )
-@click.option("--against", type=click.Choice([*ORACLES]), default="tflm", show_default=True, help="The other runtime.")
+@click.option(
+    "--against",
+    type=click.Choice(CHOICES),
+    default=AUTO,
+    help="tflm, litert, onnxruntime: the file there; edgeq: the same integers in NumPy  [default: auto: tflm for "
+    "TFLite files of integers, else edgeq]",
+)
 @click.option(
     "--samples", "count", type=click.IntRange(1), metavar="N", default=100, show_default=True, help="Random inputs."
 )
@@ -43,11 +49,8 @@ from edgeq.verification import Comparison, Verification, verify
     "--tolerance",
     type=click.IntRange(0),
     metavar="N",
-    default=0,
-    show_default=True,
-    help="Differences up to N steps pass.",
+    help="Differences up to N steps pass  [default: 0; 1 against onnxruntime]",
 )
-@compiler_options
 @json_option
 def verify_command(
     model: str,
@@ -57,16 +60,16 @@ def verify_command(
     count: int,
     seed: int,
     layers: bool,
-    tolerance: int,
+    tolerance: int | None,
     as_json: bool,
     **choices: object,
 ) -> None:
-    """Compare MODEL's generated C with TensorFlow Lite Micro or LiteRT, value by value.
+    """Compare MODEL's generated C with another runtime, or with edgeq's own integers in NumPy, value by value.
 
     The exit status is 1 if any value differs by more than the tolerance.
     """
-    with working(f"compiling {model}"):
-        compiled = compile_model(model, options_from(choices))
+    compiled = compile_from(model, choices)
+    with working(f"building {compiled.program.name}"):
         if source:
             samples = load_samples(source, compiled.program.inputs)
         else:

@@ -1,16 +1,17 @@
-"""The kernel for L2 normalisation."""
+"""Kernels for L2 normalisation."""
 
 from edgeq.kernels.kernel import Kernel
 from edgeq.ops.l2_normalize import L2NormalizeParams
 
-KERNELS = (
+KERNELS = tuple(
     Kernel(
-        name="edgeq_l2_normalize_s8",
+        name=f"edgeq_l2_normalize_{dtype}",
         family="l2_normalize",
         ops=("l2_normalize",),
         params=L2NormalizeParams,
-        inputs=("s8",),
-        outputs=("s8",),
+        inputs=(dtype,),
+        outputs=(dtype,),
         inplace=(0,),
-    ),
+    )
+    for dtype in ("s8", "s16")
 )

@@ -1,17 +1,27 @@
 """Kernels for pools."""
 
 from edgeq.kernels.kernel import Kernel
-from edgeq.ops.pool import PoolParams
+from edgeq.ops.op import Params
+from edgeq.ops.pool import PoolParams, ScaledPoolParams
 
-KERNELS = tuple(
-    Kernel(
-        name=f"edgeq_{op}_{dtype}",
+
+def _kernel(name: str, op: str, params: type[Params], dtype: str) -> Kernel:
+    return Kernel(
+        name=f"edgeq_{name}_{dtype}",
         family="pool",
         ops=(op,),
-        params=PoolParams,
+        params=params,
         inputs=(dtype,),
         outputs=(dtype,),
     )
-    for op in ("avg_pool2d", "max_pool2d")
+
+
+KERNELS = tuple(
+    _kernel(name, op, params, dtype)
+    for name, op, params in (
+        ("avg_pool2d", "avg_pool2d", PoolParams),
+        ("avg_pool2d_scaled", "avg_pool2d", ScaledPoolParams),
+        ("max_pool2d", "max_pool2d", PoolParams),
+    )
     for dtype in ("s8", "s16")
 )

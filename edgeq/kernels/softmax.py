@@ -2,7 +2,7 @@
 
 from edgeq.kernels.kernel import Kernel
 from edgeq.ops.softmax import LogSoftmaxParams, SoftmaxParams
-from edgeq.ops.softmax_s16 import Softmax16Params, Softmax16To8Params
+from edgeq.ops.softmax_s16 import LogSoftmax16Params, Softmax16Params, Softmax16To8Params
 
 KERNELS = (
     Kernel(
@@ -12,6 +12,15 @@ KERNELS = (
         params=LogSoftmaxParams,
         inputs=("s8",),
         outputs=("s8",),
+        inplace=(0,),
+    ),
+    Kernel(
+        name="edgeq_log_softmax_s16",
+        family="softmax",
+        ops=("log_softmax",),
+        params=LogSoftmax16Params,
+        inputs=("s16",),
+        outputs=("s16",),
         inplace=(0,),
     ),
     Kernel(

@@ -226,7 +226,7 @@ def _lower_s8(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> 
     offset = weight_offset(weight_type)
     # Asymmetric weights come from uint8 models, whose kernels multiply the scales in float32.
     multiplier, shift = multipliers(x, scales, output, float32_product=offset != 0)
-    bias, bias_row, bias_col = _bias_regions(lowering, output)
+    bias, bias_row, bias_col = _bias_regions(lowering)
     require_int32_sums(weights.astype(np.int32) + offset, _summed_axes(attrs), largest_step(x))
     low, high = quantized_bounds(attrs.activation, output)
     return Conv2dParams(
@@ -251,7 +251,7 @@ def _lower_s16(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) ->
     weights = lowering.constant(1, "the filter")
     multiplier, shift = multipliers64(x, channel_scales(weight_type, _channel_axis(attrs)), output)
     require_symmetric_weights(weight_type)
-    bias, bias_row, bias_col = _bias_regions(lowering, output)
+    bias, bias_row, bias_col = _bias_regions(lowering)
     bias = int64_bias(bias, output.shape[3])
     require_int48_sums(weights, _summed_axes(attrs), largest_step(x), bias)
     low, high = quantized_bounds(attrs.activation, output)
@@ -310,7 +310,7 @@ def _columns(bias_col: Array | None) -> int:
     return 1 if bias_col is None else int(bias_col.max()) + 1
 
 
-def _bias_regions(lowering: Lowering, output: TensorType) -> tuple[Array | None, Array | None, Array | None]:
+def _bias_regions(lowering: Lowering) -> tuple[Array | None, Array | None, Array | None]:
     """Bias rows per region, and the region of each output row and column (None where there is one region)."""
     bias = lowering.optional(2, "the bias")
     if bias is None or bias.ndim == 1:

@@ -1,7 +1,8 @@
 """Functions of one value: whatever they compute, in C each is a table that `lower` fills.
 
 int8     256 bytes, one per input
-int16    513 results, between which is interpolated (`lookup_s16`), or straight lines, exactly (`lines`)
+int16    513 results, between which is interpolated (`lookup_s16`), or straight lines: those that the function consists
+         of, exactly (`lines`), or those that follow it where it bends too much for the table (`fitted_lines`)
 """
 
 import math
@@ -14,10 +15,14 @@ import numpy as np
 from edgeq.errors import Refusal
 from edgeq.fixedpoint import Int64Array
 from edgeq.ir import DType, Shape, TensorType
+from edgeq.ops.fitted_lines import fit_lines
 from edgeq.ops.lines import LinesOf, LinesParams, eval_lines, lower_lines
 from edgeq.ops.lookup_s16 import Lookup16Params, eval_lookup_s16, nodes
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, S8Data, require_dtype, require_per_tensor
 from edgeq.ops.quantize import quantize_array
+
+_CLOSE = 8
+"""Steps by which a table of int16 may miss a result."""
 
 Table = Callable[[Any, TensorType, TensorType], Array]
 """Attributes, input and output type to the outputs for -128 .. 127, any integers; they are clamped to int8."""
@@ -102,7 +107,11 @@ class Function:
             return lower_lines(self.lines(attrs, *ends), x, output)
         if self.table is not None and not attrs.in_reals:
             raise Refusal("input is s16; accepted: s8 (of TFLite's own tables)")
-        return Lookup16Params(x.size, self._rounded(attrs, nodes(x), x, output).astype(np.int16))
+        table = Lookup16Params(x.size, self._rounded(attrs, nodes(x), x, output).astype(np.int16))
+        every = np.arange(DType.S16.range[0], DType.S16.range[1] + 1)
+        results = self._rounded(attrs, every - x.zero_point, x, output)
+        close = np.abs(eval_lookup_s16(table, every) - results).max() <= _CLOSE
+        return table if close else fit_lines(results, x, output)
 
     def _rounded(self, attrs: Any, distances: Int64Array, x: TensorType, output: TensorType) -> Array:
         """Dequantize, compute, quantize; where there is no real result, as a quantize of no number."""

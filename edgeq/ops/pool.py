@@ -1,6 +1,8 @@
 """Pools over windows of an image, channel by channel: `avg_pool2d` and `max_pool2d`. Padding takes no part in them.
 
-Integer meaning, int8 and int16: TFLite `reference_integer_ops::AveragePool` and `MaxPool`.
+Integer meaning, int8 and int16: TFLite `reference_integer_ops::AveragePool` and `MaxPool`, which leave scale and zero
+point as they are. To an average with another scale or zero point the sum of a window is requantized once; the division
+by the number of its values is part of the multiplier.
 """
 
 from collections.abc import Sequence
@@ -10,10 +12,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
+from edgeq.fixedpoint import requantize
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
-from edgeq.ops.filters import require_int32
-from edgeq.ops.op import I32, Array, Lowering, Op, Params, require_dtype, require_per_tensor, require_same_quant
+from edgeq.ops.filters import largest_step, multipliers, require_int32
+from edgeq.ops.op import (
+    I32,
+    Array,
+    Lowering,
+    Op,
+    Params,
+    S8Data,
+    S32Data,
+    require_dtype,
+    require_per_tensor,
+    require_same_quant,
+)
 from edgeq.ops.windows import Padding, Pair, nhwc, output_size
 
 
@@ -32,17 +46,16 @@ class AvgPool2dAttrs(MaxPool2dAttrs):
     """Geometry of a pool, and how the integer mean is rounded.
 
     Attributes:
-        halves_up: halves are rounded up, as in models that were uint8; otherwise away from zero.
+        halves_up: halves are rounded up, as in models that were uint8; otherwise away from zero. Where the sums are
+            requantized, they are rounded as all others.
     """
 
     halves_up: bool = False
 
 
 @dataclass(frozen=True)
-class PoolParams(Params):
-    """Integers of a pool. Halves of a mean are rounded away from `halves_from`; a maximum has none."""
-
-    struct: ClassVar[str] = "pool"
+class _Geometry(Params):
+    """Sizes of images and windows, and the clamp."""
 
     batches: I32
     in_h: I32
@@ -56,9 +69,41 @@ class PoolParams(Params):
     stride_w: I32
     pad_top: I32
     pad_left: I32
-    halves_from: I32
     act_min: I32
     act_max: I32
+
+    @property
+    def windows(self) -> "_Windows":
+        """Of every output position."""
+        return _Windows(
+            _Spans.of(self.in_h, self.out_h, self.kernel_h, self.stride_h, self.pad_top),
+            _Spans.of(self.in_w, self.out_w, self.kernel_w, self.stride_w, self.pad_left),
+        )
+
+
+@dataclass(frozen=True)
+class PoolParams(_Geometry):
+    """Integers of a pool. Halves of a mean are rounded away from `halves_from`; a maximum has none."""
+
+    struct: ClassVar[str] = "pool"
+
+    halves_from: I32
+
+
+@dataclass(frozen=True)
+class ScaledPoolParams(_Geometry):
+    """Integers of an average with a scale or zero point of its own.
+
+    A window of `counts[k]` values has `multipliers[k]` and `shifts[k]`: those at the border have fewer.
+    """
+
+    struct: ClassVar[str] = "scaled_pool"
+
+    input_offset: I32
+    output_offset: I32
+    counts: S32Data
+    multipliers: S32Data
+    shifts: S8Data
 
 
 def _infer(attrs: MaxPool2dAttrs, inputs: Sequence[TensorType | None]) -> tuple[Shape, ...]:
@@ -134,51 +179,86 @@ def _eval_float_max(attrs: MaxPool2dAttrs, inputs: Sequence[Any]) -> tuple[Array
     return (attrs.activation.apply(largest).astype(np.float32),)
 
 
-def _lower(attrs: MaxPool2dAttrs, lowering: Lowering) -> PoolParams:
+def _lower_max(attrs: MaxPool2dAttrs, lowering: Lowering) -> PoolParams:
+    x, output = lowering.input(0), lowering.outputs[0]
+    geometry = _geometry(attrs, lowering)
+    require_same_quant(x, output, "input and output")
+    return PoolParams(**geometry, halves_from=0)
+
+
+def _lower_avg(attrs: AvgPool2dAttrs, lowering: Lowering) -> PoolParams | ScaledPoolParams:
+    x, output = lowering.input(0), lowering.outputs[0]
+    geometry = _geometry(attrs, lowering)
+    largest_count = min(x.shape[1], attrs.kernel[0]) * min(x.shape[2], attrs.kernel[1])
+    if x.quant == output.quant:
+        # Twice a sum, as rounding adds half the count to it and uint8 models count from -128.
+        require_int32(-2 * x.dtype.range[0] * largest_count)
+        return PoolParams(**geometry, halves_from=-128 if attrs.halves_up else 0)
+    require_per_tensor(output, "output")
+    require_int32(largest_step(x) * largest_count)
+    counts = np.unique(_Geometry(**geometry).windows.counts)
+    mantissas, shifts = multipliers(x, [1 / int(n) for n in counts], output)
+    return ScaledPoolParams(
+        **geometry,
+        input_offset=-x.zero_point,
+        output_offset=output.zero_point,
+        counts=counts.astype(np.int32),
+        multipliers=mantissas,
+        shifts=shifts,
+    )
+
+
+def _geometry(attrs: MaxPool2dAttrs, lowering: Lowering) -> dict[str, int]:
+    """The fields of `_Geometry`; Refusal where the types are none that pools take."""
     x, output = lowering.input(0), lowering.outputs[0]
     require_dtype(x, DType.S8, DType.S16)
     require_dtype(output, x.dtype, what="output")
     require_per_tensor(x, "input")
-    require_same_quant(x, output, "input and output")
     low, high = quantized_bounds(attrs.activation, output)
     batches, in_h, in_w, channels = nhwc(x.shape)
-    # Twice a sum, as rounding adds half the count to it and uint8 models count from -128.
-    require_int32(-2 * x.dtype.range[0] * min(in_h, attrs.kernel[0]) * min(in_w, attrs.kernel[1]))
-    return PoolParams(
-        batches=batches,
-        in_h=in_h,
-        in_w=in_w,
-        channels=channels,
-        out_h=output.shape[1],
-        out_w=output.shape[2],
-        kernel_h=attrs.kernel[0],
-        kernel_w=attrs.kernel[1],
-        stride_h=attrs.stride[0],
-        stride_w=attrs.stride[1],
-        pad_top=attrs.padding[0],
-        pad_left=attrs.padding[2],
-        halves_from=-128 if isinstance(attrs, AvgPool2dAttrs) and attrs.halves_up else 0,
-        act_min=low,
-        act_max=high,
-    )
+    return {
+        "batches": batches,
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_h": output.shape[1],
+        "out_w": output.shape[2],
+        "kernel_h": attrs.kernel[0],
+        "kernel_w": attrs.kernel[1],
+        "stride_h": attrs.stride[0],
+        "stride_w": attrs.stride[1],
+        "pad_top": attrs.padding[0],
+        "pad_left": attrs.padding[2],
+        "act_min": low,
+        "act_max": high,
+    }
 
 
-def _int_windows(p: PoolParams) -> _Windows:
-    return _Windows(
-        _Spans.of(p.in_h, p.out_h, p.kernel_h, p.stride_h, p.pad_top),
-        _Spans.of(p.in_w, p.out_w, p.kernel_w, p.stride_w, p.pad_left),
-    )
+def _eval_int_avg(params: PoolParams | ScaledPoolParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    match params:
+        case ScaledPoolParams():
+            return (_scaled_means(params, inputs[0]),)
+        case PoolParams():
+            return (_means(params, inputs[0]),)
 
 
-def _eval_int_avg(params: PoolParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
-    windows = _int_windows(params)
-    sums = windows.reduce(inputs[0].astype(np.int64) - params.halves_from, np.add)
+def _means(params: PoolParams, x: Array) -> Array:
+    windows = params.windows
+    sums = windows.reduce(x.astype(np.int64) - params.halves_from, np.add)
     mean = np.sign(sums) * ((np.abs(sums) + windows.counts // 2) // windows.counts) + params.halves_from
-    return (np.clip(mean, params.act_min, params.act_max),)
+    return np.asarray(np.clip(mean, params.act_min, params.act_max))
+
+
+def _scaled_means(params: ScaledPoolParams, x: Array) -> Array:
+    windows = params.windows
+    sums = windows.reduce(x.astype(np.int64) + params.input_offset, np.add)
+    size = np.searchsorted(params.counts, windows.counts)
+    multiplier, shift = params.multipliers[size], params.shifts[size]
+    return requantize(sums, multiplier, shift, params.output_offset, params.act_min, params.act_max)
 
 
 def _eval_int_max(params: PoolParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
-    largest = _int_windows(params).reduce(inputs[0], np.maximum)
+    largest = params.windows.reduce(inputs[0], np.maximum)
     return (np.clip(largest, params.act_min, params.act_max),)
 
 
@@ -187,7 +267,7 @@ AVG_POOL2D = Op(
     attrs=AvgPool2dAttrs,
     infer=_infer,
     eval_float=_eval_float_avg,
-    lower=_lower,
+    lower=_lower_avg,
     eval_int=_eval_int_avg,
 )
 
@@ -196,6 +276,6 @@ MAX_POOL2D = Op(
     attrs=MaxPool2dAttrs,
     infer=_infer,
     eval_float=_eval_float_max,
-    lower=_lower,
+    lower=_lower_max,
     eval_int=_eval_int_max,
 )

@@ -23,10 +23,13 @@ from edgeq.fixedpoint import (
 from edgeq.ir import DType, Quant, Shape, TensorType
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, S32Data, require_dtype, require_per_tensor
 from edgeq.ops.softmax_s16 import (
+    LogSoftmax16Params,
     Softmax16Params,
     Softmax16To8Params,
+    eval_log_softmax_s16,
     eval_softmax_s16,
     eval_softmax_s16_s8,
+    lower_log_softmax_s16,
     lower_softmax_s16,
 )
 
@@ -163,8 +166,10 @@ def _lower_softmax(attrs: SoftmaxAttrs, lowering: Lowering) -> SoftmaxParams | S
     return SoftmaxParams(rows, depth, 31 - 8 * output.dtype.bytes, count, exponentials[:count].astype(np.int32))
 
 
-def _lower_log_softmax(_: LogSoftmaxAttrs, lowering: Lowering) -> LogSoftmaxParams:
+def _lower_log_softmax(_: LogSoftmaxAttrs, lowering: Lowering) -> LogSoftmaxParams | LogSoftmax16Params:
     output = lowering.outputs[0]
+    if lowering.input(0).dtype is DType.S16:
+        return lower_log_softmax_s16(lowering.input(0), output)
     require_dtype(output, DType.S8, what="output")
     _require_quant(output, _LOG_OUTPUT)
     rows, depth = _rows(lowering)
@@ -206,7 +211,9 @@ def _eval_softmax_s8(params: SoftmaxParams, x: Array) -> Array:
     return np.asarray(np.minimum(steps, count - 1) - count // 2)
 
 
-def _eval_log_softmax(params: LogSoftmaxParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
+def _eval_log_softmax(params: LogSoftmaxParams | LogSoftmax16Params, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    if isinstance(params, LogSoftmax16Params):
+        return (eval_log_softmax_s16(params, inputs[0]),)
     differences, _, sums = _sums(params, inputs[0])
     scaled = multiply_by_quantized_multiplier(-differences, params.multiplier, params.shift)
     logarithms = scaled - gemmlowp.log_x_for_x_greater_than_or_equal_to_1(sums)

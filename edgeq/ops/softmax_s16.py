@@ -1,12 +1,15 @@
-"""Softmax of int16 rows, to int16 and to int8.
+"""Softmax of int16 rows, to int16 and to int8, and its logarithm.
 
 * To int16, scale 1/32768 (TFLite `reference_ops::SoftmaxInt16`): exponentials and the reciprocal of their sum are
   looked up in tables of 513 values, Q15, between which is interpolated. Differences beyond 10 count as 10, so that
   each such element takes 1/22000 of the sum for itself: short rows only are true.
 * To int8, scale 1/256, zero point -128, for which no runtime has a kernel: as of int8 rows (`edgeq.ops.softmax`), but
   the exponential of a difference is the product of two table entries, one for its upper byte, one for its lower.
+* The logarithm, scale 1/1024, zero point 0, for which no runtime has a kernel either: differences less the logarithm of
+  the sum of such exponentials, which has 64 bits, so that rows of any length are true.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -78,6 +81,26 @@ class Softmax16To8Params(Params):
     fine: S32Data
 
 
+@dataclass(frozen=True)
+class LogSoftmax16Params(Params):
+    """`coarse` and `fine` as in `Softmax16To8Params`; `multiplier` and `shift` bring a difference to Q6.
+
+    Outputs of differences from `differences` on are the smallest. `logarithms`, in Q0, are of 1 + x for x in 0 .. 1.
+    """
+
+    struct: ClassVar[str] = "log_softmax_s16"
+
+    rows: I32
+    depth: I32
+    multiplier: I32
+    shift: I32
+    differences: I32
+    count: I32
+    coarse: S32Data
+    fine: S32Data
+    logarithms: S16Data
+
+
 def lower_softmax_s16(beta: float, x: TensorType, output: TensorType) -> Softmax16Params | Softmax16To8Params:
     """The integers of a softmax of rows of int16; Refusal where input, output or beta do not fit."""
     require_dtype(output, *_OUTPUTS, what="output")
@@ -145,15 +168,66 @@ def _exponentials(scale: float) -> Array:
     return np.asarray(np.minimum(np.rint(np.exp(-np.arange(256) * scale) * 2.0**31), INT32_MAX), np.int32)
 
 
+def _split_exponentials(params: Softmax16To8Params | LogSoftmax16Params, differences: Array) -> Int64Array:
+    """Of differences, in Q0."""
+    coarse = np.zeros(256, np.int64)
+    coarse[: params.count] = params.coarse
+    fine = params.fine.astype(np.int64)
+    return saturating_rounding_doubling_high_mul(coarse[differences >> 8], fine[differences & 255])
+
+
 def eval_softmax_s16_s8(params: Softmax16To8Params, x: Array) -> Array:
     """The share of each exponential in the sum of its row."""
     x = x.reshape(params.rows, params.depth).astype(np.int64)
     differences = x.max(axis=1, keepdims=True) - x
-    coarse = np.zeros(256, np.int64)
-    coarse[: params.count] = params.coarse
-    fine = params.fine.astype(np.int64)
-    exponentials: Int64Array = saturating_rounding_doubling_high_mul(coarse[differences >> 8], fine[differences & 255])
+    exponentials = _split_exponentials(params, differences)
     sums = rounding_divide_by_pot(exponentials, _SUM_BITS).sum(axis=1, keepdims=True)
     scale, bits = gemmlowp.reciprocal(sums, _SUM_BITS)
     quotients = saturating_rounding_doubling_high_mul(scale, exponentials)
     return np.asarray(np.minimum(rounding_divide_by_pot(quotients, bits + _OUTPUT_SHIFT), 255) - 128)
+
+
+_LOG_OUTPUT = Quant.per_tensor(2.0**-10, 0)
+_LOWEST = 32
+"""Outputs are from -32 on, and so are the differences that count for them."""
+
+_LOG_BITS = 25
+"""Of fraction: Q6."""
+
+_LOG_2 = round(math.log(2) * 2**_LOG_BITS)
+
+
+def lower_log_softmax_s16(x: TensorType, output: TensorType) -> LogSoftmax16Params:
+    """The integers of the logarithm of a softmax of rows of int16; Refusal where the output does not fit."""
+    require_dtype(output, DType.S16, what="output")
+    require_per_tensor(x, "input")
+    if output.quant != _LOG_OUTPUT:
+        raise Refusal(f"output {output}; accepted: scale and zero point {_LOG_OUTPUT}")
+    multiplier, shift = quantize_multiplier(min(x.scale * 2.0**_LOG_BITS, 2.0**30 - 1))
+    coarse = _exponentials(256 * x.scale)
+    return LogSoftmax16Params(
+        rows=x.size // x.shape[-1],
+        depth=x.shape[-1],
+        multiplier=multiplier,
+        shift=shift,
+        differences=int(min(_LOWEST / x.scale, 65535)) + 1,
+        count=int(np.count_nonzero(coarse)),
+        coarse=coarse[coarse > 0],
+        fine=_exponentials(x.scale),
+        logarithms=_table(lambda v: np.asarray(np.log1p(v.astype(np.float64))), 0.0, 1.0),
+    )
+
+
+def eval_log_softmax_s16(params: LogSoftmax16Params, x: Array) -> Array:
+    """Differences less the logarithm of the sum of their exponentials."""
+    x = x.reshape(params.rows, params.depth).astype(np.int64)
+    differences = x.max(axis=1, keepdims=True) - x
+    sums = _split_exponentials(params, differences).sum(axis=1, keepdims=True)
+    power = np.frexp(sums.astype(np.float64))[1].astype(np.int64) - 17
+    mantissas = (sums >> power) - (1 << 16)
+    logarithms = interpolate(params.logarithms, mantissas + DType.S16.range[0]) << (_LOG_BITS - 15)
+    counted = np.where(differences < params.differences, -differences, 0)
+    scaled = multiply_by_quantized_multiplier(counted, params.multiplier, params.shift)
+    steps = rounding_divide_by_pot(scaled - (power - 15) * _LOG_2 - logarithms, _LOG_BITS - 10)
+    low, high = DType.S16.range
+    return np.where(differences < params.differences, np.clip(steps, low, high), low)

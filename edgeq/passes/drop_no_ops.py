@@ -2,7 +2,7 @@
 
 * moves that move nothing: a reshape to the same shape, a transpose that keeps the order, a slice of everything, a pad
   of nothing, a concatenation of one: their output lies where their input lies (`Op.aliases`);
-* functions of one value whose table is the identity, such as a RELU of a type whose zero point is its lowest integer;
+* functions of one value that leave every integer as it is, such as a RELU where the zero point is the lowest integer;
 * a requantize to the type that was there.
 """
 
@@ -12,12 +12,10 @@ import numpy as np
 
 from edgeq.errors import Refusal
 from edgeq.evaluate import lower_node, operands
-from edgeq.ir import DType, Graph, Node
+from edgeq.ir import Graph, Node
 from edgeq.ir.rewrite import apply_rule, bypass
 from edgeq.ops import OPS
-from edgeq.ops.lookup import LookupParams
-
-_IDENTITY = np.arange(DType.S8.range[0], DType.S8.range[1] + 1)
+from edgeq.passes.every_integer import every_integer, every_result
 
 
 def drop_no_ops(graph: Graph) -> tuple[Graph, Sequence[str]]:
@@ -38,10 +36,11 @@ def _changes_nothing(graph: Graph, node: Node) -> bool:
         return False
     if node.op == "requantize":
         return True
+    results = every_result(graph, node)
+    if results is not None:
+        return bool(np.array_equal(results, every_integer(graph.types[node.outputs[0]].dtype)))
     try:
         params = lower_node(graph, node)
     except Refusal:
         return False
-    if isinstance(params, LookupParams):
-        return bool(np.array_equal(params.table, _IDENTITY))
     return OPS[node.op].aliases(params) == (0,)

@@ -24,6 +24,7 @@ from edgeq.ir import DType, Graph, Node, Origin, Quant, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import drop_dead
 from edgeq.ops.conv2d import Conv2dAttrs, accumulate
+from edgeq.ops.unary import UNARY
 
 Mask = NDArray[np.bool_]
 Masks = dict[str, Mask]
@@ -56,12 +57,11 @@ class _Links:
 
 _Rule = _Mixes | _Links | None
 
-_ELEMENTWISE = (
-    "abs elu exp gelu hard_swish leaky_relu log logistic neg relu relu6 relu_0_to_1 relu_n1_to_1 requantize tanh"
+_OTHERS = (
+    "add avg_pool2d max_pool2d maximum minimum mul prelu requantize resize_bilinear resize_nearest sub"
+    " squared_difference"
 )
-_CHANNELWISE = frozenset(
-    f"{_ELEMENTWISE} add avg_pool2d max_pool2d maximum minimum mul prelu resize_bilinear resize_nearest sub".split()
-)
+_CHANNELWISE = frozenset([*(op.name for op in UNARY), *_OTHERS.split()])
 """Ops whose output channel k reads channel k of every operand, whatever their attributes."""
 
 _WEIGHTED = ("conv2d", "dense", "depthwise_conv2d")

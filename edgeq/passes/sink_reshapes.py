@@ -12,6 +12,7 @@ from edgeq.ir import Graph, Node, TensorType
 from edgeq.ir.rewrite import add_constant, apply_rule, drop_dead, fresh_name, replace_node, single_user
 from edgeq.ops import OPS
 from edgeq.ops.binary import infer_binary
+from edgeq.ops.dense import DenseAttrs
 from edgeq.ops.lookup import UnaryAttrs
 from edgeq.ops.reshape import ReshapeAttrs
 from edgeq.passes.float_values import per_channel, real_constant
@@ -33,7 +34,21 @@ def _sink(graph: Graph, node: Node) -> tuple[Graph, str] | None:
         return None if reshape is None else _swapped(graph, node, reshape, reshape.inputs)
     if OPS[node.op].infer is infer_binary:
         return _sink_operands(graph, node)
-    return None
+    return _between_reshapes(graph, node) if isinstance(node.attrs, DenseAttrs) else None
+
+
+def _between_reshapes(graph: Graph, node: Node) -> tuple[Graph, str] | None:
+    """A dense layer on rows that are brought into a matrix and out of it again takes them as they are."""
+    before, after = _reshape_before(graph, node, node.inputs[0]), single_user(graph, node.outputs[0])
+    if before is None or after is None or not isinstance(after.attrs, ReshapeAttrs):
+        return None
+    shape = graph.types[before.inputs[0]].shape
+    rows, columns = graph.types[node.inputs[0]].shape[-1], graph.types[node.outputs[0]].shape[-1]
+    if shape[-1] != rows or after.attrs.shape != (*shape[:-1], columns):
+        return None
+    direct = replace(node, inputs=(before.inputs[0], *node.inputs[1:]), outputs=after.outputs)
+    graph = replace_node(replace_node(graph, after), node, direct)
+    return drop_dead(graph)[0], f"{node.label} reads the rows of what {before.label} makes a matrix of"
 
 
 def _reshape_before(graph: Graph, node: Node, value: str) -> Node | None:

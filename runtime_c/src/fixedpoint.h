@@ -31,7 +31,7 @@ static inline int32_t edgeq_output_stage(
     return edgeq_clamp(scaled, low - offset, high - offset) + offset;
 }
 
-/* The same for values that are fixed-point fractions, not sums of products. */
+/* The same for values that are no sums of products; the multiplier may be negative. */
 static inline int32_t edgeq_fraction_stage(
     int32_t x, int32_t multiplier, int32_t shift, int32_t offset, int32_t low, int32_t high)
 {

@@ -5,7 +5,8 @@
     examples/digits_train.npz       training images to calibrate with; pixels are 0..16
     examples/digits.npz             test images and their labels; pixels are int8, as the int8 model takes them
 
-The images are from the UCI data set "Optical Recognition of Handwritten Digits" (CC BY 4.0). In an environment of its own:
+The images are from the UCI data set "Optical Recognition of Handwritten Digits" (CC BY 4.0).
+In an environment of its own:
 
     pip install torch==2.13.0 scikit-learn==1.9.1 ai-edge-litert==2.3.0 onnx==1.23.2
     python tests/models/make_digits.py

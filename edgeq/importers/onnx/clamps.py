@@ -20,8 +20,9 @@ _POSITIVE = frozenset(
 
 _KEEPING = frozenset(
     {
-        *("add", "avg_pool2d", "broadcast", "concat", "gather", "max_pool2d", "maximum", "mean", "mirror_pad", "mul"),
-        *("reduce_max", "reduce_min", "reshape", "resize_bilinear", "resize_nearest", "slice", "sum", "transpose"),
+        *("add", "avg_pool2d", "broadcast", "concat", "dequantize", "gather", "max_pool2d", "maximum", "mean"),
+        *("mirror_pad", "mul", "quantize", "reduce_max", "reduce_min", "requantize", "reshape", "resize_bilinear"),
+        *("resize_nearest", "slice", "sum", "transpose"),
     }
 )
 """Ops without negative results where no input has negative elements."""
@@ -30,7 +31,7 @@ _KEEPING = frozenset(
 def clamped(op: OpContext, value: str, dtype: DType, quant: Quant) -> str:
     """The value without what integers of this type do not hold, where they begin at real 0."""
     low, high = dtype.range
-    if quant.axis is not None or quant.zero_point[0] != low:
+    if quant.axis is not None or quant.zero_point[0] != low or op.builder.file.by_edgeq:
         return value
     if _is_input(op.builder, value) or _is_positive(op.builder, value):
         return value

@@ -25,6 +25,9 @@ Shapes = Mapping[str, Shape]
 OLDEST_OPSET = 7
 NEWEST_OPSET = onnx.defs.onnx_opset_version()
 
+PRODUCER = "edgeq"
+"""What files that edgeq writes have for the name of their producer."""
+
 ROUNDING = "edgeq.rounding"
 """Key of the metadata that say how integers are rounded: a value of `Rounding`."""
 
@@ -52,6 +55,7 @@ class OnnxFile:
         constants: initializers by name.
         opsets: version by domain; "" is ONNX's own.
         rounding: of its integers.
+        by_edgeq: whether edgeq wrote it: then every clamp is an operator of its own.
     """
 
     where: str
@@ -60,6 +64,7 @@ class OnnxFile:
     constants: dict[str, Array]
     opsets: Mapping[str, int]
     rounding: Rounding = Rounding.FLOAT32
+    by_edgeq: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -93,7 +98,9 @@ def read_onnx(data: bytes, where: str, shapes: Shapes | None = None, folder: Pat
         model = _inlined(model, where)
     constants = dict(read_initializers(model.graph, where, folder))
     inputs = _inputs(model.graph, constants, shapes or {}, where)
-    return OnnxFile(where, model.graph, inputs, constants, opsets, _rounding(model, where))
+    return OnnxFile(
+        where, model.graph, inputs, constants, opsets, _rounding(model, where), model.producer_name == PRODUCER
+    )
 
 
 def _rounding(model: onnx.ModelProto, where: str) -> Rounding:
@@ -108,12 +115,14 @@ def _rounding(model: onnx.ModelProto, where: str) -> Rounding:
 
 def _require_text(message: Message, where: str) -> None:
     """Refuse names that are no UTF-8: protobuf gives them as bytes, and takes them from nobody."""
-    for field, value in message.ListFields():
+    for descriptor, value in message.ListFields():
         values = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
-        if field.type == field.TYPE_STRING and any(isinstance(v, bytes) for v in values):
+        if descriptor.type == descriptor.TYPE_STRING and any(isinstance(v, bytes) for v in values):
             broken = next(v for v in values if isinstance(v, bytes))
-            raise EdgeqError(f"{where}: {message.DESCRIPTOR.name}.{field.name} {broken!r} is no text; accepted: UTF-8")
-        if field.type == field.TYPE_MESSAGE:
+            raise EdgeqError(
+                f"{where}: {message.DESCRIPTOR.name}.{descriptor.name} {broken!r} is no text; accepted: UTF-8"
+            )
+        if descriptor.type == descriptor.TYPE_MESSAGE:
             for part in values:
                 _require_text(part, where)
 

@@ -22,4 +22,3 @@ def require_signature(op: OpContext) -> None:
     if unknown:
         accepted = ", ".join(schema.attributes) or "none"
         raise Refusal(f"has the attribute {unknown[0]!r}; accepted in opset {op.version}: {accepted}")
-

@@ -8,6 +8,7 @@ from edgeq.ir import DType
 from edgeq.ops.activation import Activation
 from edgeq.ops.conv2d import Conv2dAttrs, DepthwiseConv2dAttrs
 from edgeq.ops.lookup import UnaryAttrs
+from edgeq.ops.op import require_same_quant
 from edgeq.ops.pool import AvgPool2dAttrs, MaxPool2dAttrs
 from edgeq.ops.transpose_conv2d import TransposeConv2dAttrs
 from edgeq.ops.windows import Padding, Pair
@@ -93,8 +94,10 @@ def _transpose_conv(op: OpContext) -> None:
 
 
 def _average_pool_2d(op: OpContext) -> None:
+    """TFLite's kernels do not look at scales and zero points, as if they were the same."""
     attrs, fused = _pool(op)
     halves_up = op.output_tensor().dtype is DType.U8
+    require_same_quant(op.type(0), op.output_type(), "input and output")
     op.emit_fused("avg_pool2d", [op.input(0)], AvgPool2dAttrs(**vars(attrs), halves_up=halves_up), fused)
 
 

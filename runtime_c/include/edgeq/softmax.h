@@ -47,6 +47,21 @@ struct edgeq_softmax_s16_s8_params {
     const int32_t *fine;
 };
 
+/* As in edgeq_softmax_s16_s8_params. Of what is `differences` or more below the largest element of
+ * a row, the output is the smallest; other differences are brought to Q6 by `multiplier` and
+ * `shift`. `logarithms` has 513 values in Q0, 16 bits each: log(1 + x) for x in 0 .. 1. */
+struct edgeq_log_softmax_s16_params {
+    int32_t rows;
+    int32_t depth;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t differences;
+    int32_t count;
+    const int32_t *coarse;
+    const int32_t *fine;
+    const int16_t *logarithms;
+};
+
 void edgeq_softmax_s8(
     const struct edgeq_softmax_params *params, const int8_t *input, int8_t *output);
 void edgeq_softmax_s8_s16(
@@ -57,5 +72,7 @@ void edgeq_softmax_s16_s8(
     const struct edgeq_softmax_s16_s8_params *params, const int16_t *input, int8_t *output);
 void edgeq_log_softmax_s8(
     const struct edgeq_log_softmax_params *params, const int8_t *input, int8_t *output);
+void edgeq_log_softmax_s16(
+    const struct edgeq_log_softmax_s16_params *params, const int16_t *input, int16_t *output);
 
 #endif

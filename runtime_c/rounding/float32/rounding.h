@@ -34,7 +34,7 @@ static inline uint64_t edgeq_float32(uint64_t x)
 }
 
 /* The product of two floats, x and multiplier * 2^(shift - 31), rounded to an integer, halves to
- * even; saturates. The multiplier has 24 significant bits. */
+ * even; saturates. The multiplier is not negative; it is a float if it has 24 significant bits. */
 static inline int32_t edgeq_requantize_sum(int32_t x, int32_t multiplier, int32_t shift)
 {
     uint64_t magnitude = x < 0 ? (uint64_t)0 - (uint64_t)(int64_t)x : (uint64_t)x;

@@ -25,7 +25,7 @@ void edgeq_lines_s16(const struct edgeq_lines_params *params, const int16_t *inp
     for (int32_t i = 0; i < p.count; i++) {
         int32_t x = input[i];
         int32_t k = line_of(p.starts, p.pieces, x);
-        output[i] = (int16_t)edgeq_output_stage(
+        output[i] = (int16_t)edgeq_fraction_stage(
             x + p.input_offset, p.multipliers[k], p.shifts[k], p.offsets[k], p.out_min, p.out_max);
     }
 }

@@ -3,20 +3,7 @@
 
 #include "fixedpoint.h"
 #include "pool/span.h"
-
-/* One channel of one window; `input` points at the channel in the first pixel of the image. */
-static int32_t sum(const struct edgeq_pool_params *p, const int8_t *input,
-    struct edgeq_pool_span rows, struct edgeq_pool_span cols)
-{
-    int32_t acc = 0;
-    for (int32_t y = rows.begin; y < rows.end; y++) {
-        const int8_t *in = input + (y * p->in_w + cols.begin) * p->channels;
-        for (int32_t x = cols.begin; x < cols.end; x++, in += p->channels) {
-            acc += *in;
-        }
-    }
-    return acc;
-}
+#include "pool/sum_s8.h"
 
 /* Rounded to nearest, halves away from zero. */
 static int32_t mean(int32_t total, int32_t count)
@@ -39,7 +26,8 @@ void edgeq_avg_pool2d_s8(
                 int32_t count = (rows.end - rows.begin) * (cols.end - cols.begin);
                 int32_t origin = count * p->halves_from;
                 for (int32_t c = 0; c < p->channels; c++) {
-                    int32_t total = sum(p, input + c, rows, cols) - origin;
+                    int32_t total =
+                        edgeq_pool_sum_s8(input + c, p->in_w, p->channels, rows, cols) - origin;
                     int32_t out = mean(total, count) + p->halves_from;
                     *output++ = (int8_t)edgeq_clamp(out, p->act_min, p->act_max);
                 }

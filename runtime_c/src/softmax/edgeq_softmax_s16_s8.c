@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/softmax.h"
 
+#include "softmax/exponential.h"
 #include "softmax/reciprocal.h"
 #include "softmax/row_s16.h"
 
-/* exp(-difference) in Q0; 0 where it is nothing. */
 static int32_t exponential(const struct edgeq_softmax_s16_s8_params *p, int32_t difference)
 {
-    int32_t upper = difference >> 8;
-    if (upper >= p->count) {
-        return 0;
-    }
-    return edgeq_doubling_high_mul(p->coarse[upper], p->fine[difference & 255]);
+    return edgeq_exponential_s16(p->coarse, p->count, p->fine, difference);
 }
 
 /* The sum in Q12 of a row's exponentials, at least 1. */

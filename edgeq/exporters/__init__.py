@@ -1,0 +1,1 @@
+"""Quantized graphs to files of other formats."""

@@ -1,0 +1,166 @@
+"""What a user can choose of quantization: for a whole model, and layer by layer in a TOML file.
+
+activations = "int8"
+method = "mse"
+
+[[layers]]
+match = "Conv #3*"
+activations = "int16"
+"""
+
+import fnmatch
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from edgeq.errors import EdgeqError
+from edgeq.ir import DType, Graph
+from edgeq.quantize.ranges import METHODS, Target
+
+AUTO = "auto"
+ROUNDINGS = ("gptq", "nearest")
+
+
+def _choice(default: Any, text: str, accepted: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": text, "accepted": accepted})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What can differ from layer to layer.
+
+    Attributes:
+        activations: "int8" or "int16"; weights are int8 either way.
+        method: how the range of an activation is chosen; "auto": what measures best on the calibration data.
+        symmetric: zero points of activations are 0.
+        per_tensor: one scale for all weights of a layer instead of one per output channel.
+        weight_rounding: "gptq", by the error of the outputs, or "nearest".
+    """
+
+    activations: str = _choice("int8", "Of activations", ("int8", "int16"))
+    method: str = _choice(AUTO, "How ranges are chosen", (AUTO, *METHODS))
+    symmetric: bool = _choice(False, "Zero points of activations are 0.")
+    per_tensor: bool = _choice(False, "One scale for all weights of a layer, not one per channel.")
+    weight_rounding: str = _choice("gptq", "Of weights", ROUNDINGS)
+
+    @property
+    def dtype(self) -> DType:
+        """Of activations."""
+        return DType.S16 if self.activations == "int16" else DType.S8
+
+    @property
+    def target(self) -> Target:
+        """What ranges are chosen for."""
+        return Target(self.dtype, symmetric=self.symmetric or self.dtype is DType.S16)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Choices for the layers whose name fits a pattern.
+
+    Attributes:
+        match: shell pattern for a node's source (`Conv #3 "block1/conv"`), its op, or the name of what it makes.
+        changes: fields of `Choice`.
+    """
+
+    match: str
+    changes: Mapping[str, Any]
+
+    def fits(self, graph: Graph, value: str) -> bool:
+        """Whether the layer that makes a value is meant, or the value itself."""
+        node, origin = graph.producers.get(value), graph.origins.get(value)
+        names = [value, origin.name if origin else ""]
+        names += [node.source, node.label, node.op] if node else []
+        # A name that holds a bracket is no pattern to the one who copies it.
+        return any(name == self.match or fnmatch.fnmatchcase(name, self.match) for name in names if name)
+
+
+@dataclass(frozen=True)
+class Scheme(Choice):
+    """The choices for a model.
+
+    Attributes:
+        outputs: element type of small outputs of weighted layers, and of what a softmax at the end reads: 16 bits cost
+            a few bytes and keep all that the sums know.
+        bias_correction: biases undo the mean error of their layer.
+        equalize: cross-layer equalization before anything is quantized.
+        layers: rules for single layers; the last one that fits counts.
+    """
+
+    outputs: str = _choice("int16", "Of small outputs", ("int8", "int16"))
+    bias_correction: bool = _choice(True, "Biases do not undo the mean error of their layer.")
+    equalize: bool = _choice(False, "Equalize the ranges of channels across layers first.")
+    layers: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            _require_accepted(f, getattr(self, f.name), f.name.replace("_", "-"))
+
+    def of(self, graph: Graph, value: str) -> Choice:
+        """The choices for a value: those of the layer that makes it."""
+        choice: Choice = self
+        for rule in self.layers:
+            if rule.fits(graph, value):
+                choice = replace(choice, **rule.changes)
+        return choice
+
+    def require_matches(self, graph: Graph) -> None:
+        """EdgeqError where a rule fits nothing."""
+        values = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+        for rule in self.layers:
+            if not any(rule.fits(graph, value) for value in values):
+                raise EdgeqError(f"scheme: no layer matches {rule.match!r}; `edgeq inspect` lists them")
+
+
+def read_scheme(path: str | Path) -> Scheme:
+    """A scheme from a TOML file.
+
+    Raises:
+        EdgeqError: naming the key that is unknown or has a value that is not accepted.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EdgeqError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EdgeqError(f"{path}: is no TOML ({error})") from error
+    rules = document.pop("layers", [])
+    if not isinstance(rules, list) or not all(isinstance(r, dict) for r in rules):
+        raise EdgeqError(f"{path}: layers; accepted: tables, each headed [[layers]]")
+    chosen = _read(path, document, Scheme, "")
+    parsed = tuple(_rule(path, rule, number) for number, rule in enumerate(rules, 1))
+    return Scheme(**chosen, layers=parsed)
+
+
+def _rule(path: str | Path, table: dict[str, Any], number: int) -> Rule:
+    match = table.pop("match", None)
+    if not isinstance(match, str):
+        raise EdgeqError(f'{path}: layer rule {number} has no match; accepted: match = "PATTERN"')
+    return Rule(match, _read(path, table, Choice, f"layer rule {number}: "))
+
+
+def _read(path: str | Path, table: Mapping[str, Any], cls: type, where: str) -> dict[str, Any]:
+    """The keys of a table as fields of a class, dashes as underscores."""
+    known = {f.name: f for f in fields(cls) if f.metadata}
+    found = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            names = ", ".join(n.replace("_", "-") for n in known)
+            raise EdgeqError(f"{path}: {where}unknown key {key!r}; accepted: {names}")
+        wanted = type(known[name].default)
+        if type(value) is not wanted:
+            raise EdgeqError(
+                f"{path}: {where}{key} is {value!r}; accepted: {'true or false' if wanted is bool else 'a string'}"
+            )
+        _require_accepted(known[name], value, f"{path}: {where}{key}")
+        found[name] = value
+    return found
+
+
+def _require_accepted(choice: Field[Any], value: object, what: str) -> None:
+    accepted = choice.metadata.get("accepted")
+    if accepted and value not in accepted:
+        raise EdgeqError(f"{what} {value!r}; accepted: {', '.join(accepted)}")
