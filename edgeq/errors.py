@@ -20,9 +20,11 @@ class UnsupportedModelError(EdgeqError):
 
     Attributes:
         refusals: one line per node, in graph order.
+        refused: node and reason, in graph order.
     """
 
     def __init__(self, where: str, refused: Sequence[tuple[str, str]]) -> None:
+        self.refused = tuple(refused)
         self.refusals = tuple(f"{node}: {reason}" for node, reason in refused)
         nodes: dict[str, list[str]] = {}
         for node, reason in refused:

@@ -136,16 +136,22 @@ class Prepared:
         return export_onnx(self.graph)
 
 
-def is_float(graph: Graph) -> bool:
-    """Whether a model computes with floats, so that it has to be quantized; ports and tables do not count."""
+def is_float(graph: Graph, *, moves: bool = False) -> bool:
+    """Whether a model computes with floats, so that it has to be quantized; ports and tables do not count.
+
+    Args:
+        graph: as imported.
+        moves: whether a model counts that only moves floats. It can do so in C as well.
+    """
     tabulated, _ = tabulate(graph)
-    return any(_computes_with_floats(tabulated, node) for node in tabulated.nodes) and not any(
+    return any(_computes_with_floats(tabulated, node, moves=moves) for node in tabulated.nodes) and not any(
         _computes_with_integers(graph, node) for node in graph.nodes
     )
 
 
-def _computes_with_floats(graph: Graph, node: Node) -> bool:
-    return node.op not in _QUANTIZERS and graph.types[node.outputs[0]].dtype.is_float
+def _computes_with_floats(graph: Graph, node: Node, *, moves: bool) -> bool:
+    passive = node.op in _QUANTIZERS or (ROLES[node.op] is Role.MOVE and not moves)
+    return not passive and graph.types[node.outputs[0]].dtype.is_float
 
 
 def _computes_with_integers(graph: Graph, node: Node) -> bool:
@@ -182,14 +188,14 @@ def prepare(
         EdgeqError: where the model or the data cannot be used.
     """
     imported = file.load(shapes)
-    if not is_float(imported):
+    if not is_float(imported, moves=calibration is not None):
         if calibration is not None:
             raise EdgeqError(f"{file.where}: is quantized already; accepted: no calibration data")
         graph = imported if final_softmax else without_softmax(imported)
         return Prepared(file, imported, graph.with_(rounding=MATCHES.get(match, imported.rounding)))
     graph = imported if final_softmax else without_softmax(imported)
     graph, done = run_passes(graph, normalization(input_layout=input_layout))
-    if calibration is None and not any(node.op == "dequantize" for node in graph.nodes):
+    if calibration is None and not any(node.op == "quantize" for node in graph.nodes):
         raise EdgeqError(
             f"{file.where}: computes with floats; accepted: sample inputs to quantize it with, as --calibrate DATA"
         )

@@ -189,6 +189,10 @@ def _input_of_text(model: onnx.ModelProto) -> None:
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING
 
 
+def _empty_input(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 0
+
+
 def _huge_input(model: onnx.ModelProto) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 1 << 40
 
@@ -201,6 +205,7 @@ def _huge_input(model: onnx.ModelProto) -> None:
         (_no_input, "reads 'image', which nothing before it defines"),
         (_input_twice, "two inputs have one name"),
         (_input_of_text, "input 'image': elements of type STRING; accepted: FLOAT"),
+        (_empty_input, "input 'image' is [1, 3, ?, 8]; accepted: its size, as --shape image=1,3,?,8"),
         (_huge_input, " bytes; accepted: up to "),
     ],
 )
@@ -251,6 +256,11 @@ def _two_gigabytes(tensor: TensorProto) -> None:
     tensor.dims[:] = [1 << 29]
 
 
+def _empty(tensor: TensorProto) -> None:
+    tensor.dims[0] = 0
+    tensor.raw_data = b""
+
+
 def _external(location: str) -> Damage:
     def damage(tensor: TensorProto) -> None:
         tensor.ClearField("raw_data")
@@ -265,6 +275,7 @@ def _external(location: str) -> Damage:
     [
         (_with(np.nan), "tensor 'c0' holds 1 values that are no finite numbers, the first at [1, 2, 0, 1]"),
         (_with(np.inf), "tensor 'c0' holds 1 values that are no finite numbers, the first at [1, 2, 0, 1]"),
+        (_weights(_empty), 'Conv #0 "first": '),
         (_weights(_two_gigabytes), "tensor 'c0' is declared with 2147483648 bytes; accepted: up to "),
         (_weights(lambda t: setattr(t, "raw_data", t.raw_data[:-1])), "tensor 'c0' of shape [8, 3, 3, 3] is cut off"),
         (_weights(lambda t: t.dims.append(-1)), "tensor 'c0' has the shape [8, 3, 3, 3, -1]; accepted: no negative"),

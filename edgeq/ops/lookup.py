@@ -115,7 +115,8 @@ class Function:
 
     def _rounded(self, attrs: Any, distances: Int64Array, x: TensorType, output: TensorType) -> Array:
         """Dequantize, compute, quantize; where there is no real result, as a quantize of no number."""
-        reals = np.clip(distances.astype(np.float32) * np.float32(x.scale), *self.domain(attrs))
+        with np.errstate(over="ignore"):  # clipped, or what the function makes of infinity
+            reals = np.clip(distances.astype(np.float32) * np.float32(x.scale), *self.domain(attrs))
         return quantize_array(self.real(attrs, reals), output)
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from edgeq.ir import DType
 from edgeq.ir.graph import Array
 from edgeq.quantize.bias_correction import Mean
 from edgeq.quantize.data import CalibrationData
@@ -69,24 +70,33 @@ def candidates(demands: Sequence[Demand], histograms: Mapping[str, Histogram]) -
     """One candidate where nothing is automatic; otherwise one per method, and that with the least error per tensor."""
     options = [_options(demand, histograms) for demand in demands]
     automatic = any(d.given is None and d.method == AUTO for d in demands)
-    names = [_PER_TENSOR, *METHODS] if automatic else ["as asked for"]
-    return [Candidate(name, tuple(o.get(name) or o[_PER_TENSOR] for o in options)) for name in names]
+    names = [_PER_TENSOR if automatic else "as asked for"]
+    if any(len(option) > 1 for option in options):
+        names += METHODS
+    return [Candidate(name, tuple(o.get(name, o[_PER_TENSOR]) for o in options)) for name in names]
 
 
 def _options(demand: Demand, histograms: Mapping[str, Histogram]) -> Mapping[str, Chosen]:
-    """What each method leads to; where there is no choice, that alone, as what is best."""
+    """What each method leads to; where there is no choice, that alone, as what is best.
+
+    In 16 bits there is none: what the samples at hand would tell apart is which method leaves least headroom.
+    """
     if demand.given is not None:
         return {_PER_TENSOR: Chosen(demand.group, demand.given, "given")}
-    histogram = _merged(demand.group, histograms)
+    histogram, target = _merged(demand.group, histograms), demand.target
     encode = choose if demand.constant else choose_with_headroom
-    options = {
-        method: Chosen(demand.group, encode(histogram, demand.target, method), method, histogram)
-        for method in (METHODS if demand.method == AUTO else [demand.method])
-    }
+
+    def chosen(method: str) -> Chosen:
+        return Chosen(demand.group, encode(histogram, target, method), method, histogram)
+
     if demand.method != AUTO:
-        return {_PER_TENSOR: options[demand.method]}
-    options[_PER_TENSOR] = min(options.values(), key=lambda chosen: expected_error(histogram, chosen.encoding))
-    return options
+        return {_PER_TENSOR: chosen(demand.method)}
+    # Headroom comes after: with it, the range with the finest steps would be that which clips what was observed.
+    best = min(METHODS, key=lambda method: expected_error(histogram, choose(histogram, target, method)))
+    if target.dtype is DType.S16:
+        return {_PER_TENSOR: chosen(best)}
+    options = {method: chosen(method) for method in METHODS}
+    return {**options, _PER_TENSOR: options[best]}
 
 
 def _merged(group: Group, histograms: Mapping[str, Histogram]) -> Histogram:

@@ -40,7 +40,7 @@ def _moved_from(graph: Graph, value: str) -> tuple[list[str], Node | None]:
     chain, node = [value], graph.producers.get(value)
     while node is not None and node.op in ("reshape", "slice", "transpose"):
         source = node.inputs[0]
-        if graph.users[source] != (node,) or source in graph.outputs:
+        if graph.users[source] != (node,):
             break
         chain.append(source)
         node = graph.producers.get(source)

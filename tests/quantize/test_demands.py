@@ -46,6 +46,7 @@ def test_moves_behind_scores_are_wide_too() -> None:
     moved = b.reshape(y, 2, 3)
     assert wide_values(b.graph(moved)) == {y, moved}
     assert wide_values(b.graph(b.node("softmax", moved))) == {y, moved}
+    assert wide_values(b.graph(moved, y)) == {y, moved}
     assert wide_values(b.graph(moved, b.node("relu", y))) == frozenset()
 
 

@@ -261,6 +261,8 @@ def test_statistics_do_not_depend_on_how_samples_come(monkeypatch: pytest.Monkey
     assert once.moments is not None
     assert parts.moments is not None
     np.testing.assert_allclose(once.moments.hessian[0], patches[0].T @ patches[0] / 384, atol=1e-5)
+    float_patches = next(iter(layer.patches(right)))
+    np.testing.assert_allclose(once.moments.cross[0], float_patches[0].T @ patches[0] / 384, atol=1e-5)
     for a, c in ((once.floats, parts.floats), (once.rounded, parts.rounded), (once.moments.cross, parts.moments.cross)):
         np.testing.assert_allclose(a, c, atol=1e-12)
     np.testing.assert_allclose(once.rounded, patches.mean(axis=1), atol=1e-6)

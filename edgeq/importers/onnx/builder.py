@@ -64,6 +64,7 @@ class Builder:
         self.values: dict[str, str] = {}
         self.symbols: dict[str, Symbol] = {}
         self._numbers: dict[str, int] = {}
+        self.unknown: set[str] = set()  # names that only a refused node would define
         self._produced: dict[str, Node] = {}
 
     def is_defined(self, name: str) -> bool:

@@ -107,7 +107,9 @@ def _if(op: OpContext) -> None:
         builder.bind_constant(name, array)
     convert_nodes(builder, branch.node)
     for name, output in zip(op.node.output, branch.output, strict=True):
-        if name:
+        if name and output.name in builder.unknown:
+            builder.unknown.add(name)
+        elif name:
             builder.alias(name, output.name)
 
 

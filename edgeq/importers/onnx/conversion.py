@@ -27,20 +27,20 @@ _ON_INTEGERS = frozenset(
 def convert_nodes(builder: Builder, nodes: Iterable[onnx.NodeProto]) -> None:
     """Convert nodes in order, or raise with all that are refused; what depends on a refused one is passed over."""
     refused: list[tuple[str, str]] = []
-    unknown: set[str] = set()
     for index, node in enumerate(nodes):
-        if unknown.intersection(node.input) and key_of(node) in builder.converters:
-            unknown.update(node.output)
+        if builder.unknown.intersection(node.input) and key_of(node) in builder.converters:
+            builder.unknown.update(node.output)
             continue
         try:
             op = OpContext(builder, node, source_of(node, index))
             require_signature(op)
             convert_node(op)
-        except UnsupportedModelError:  # of a subgraph, whose nodes it names
-            raise
+        except UnsupportedModelError as error:  # of a subgraph, whose nodes it names
+            refused += error.refused
+            builder.unknown.update(node.output)
         except Refusal as error:
             refused.append((source_of(node, index), str(error)))
-            unknown.update(name for name in node.output if not builder.is_defined(name))
+            builder.unknown.update(name for name in node.output if not builder.is_defined(name))
     if refused:
         raise UnsupportedModelError(builder.file.where, refused)
 
