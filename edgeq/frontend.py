@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, Refusal
+from edgeq.evaluate import lower_node
 from edgeq.exporters.onnx import export_onnx
 from edgeq.fixedpoint import Rounding
 from edgeq.importers import Shapes, import_model, model_format, read_file
@@ -150,8 +151,18 @@ def is_float(graph: Graph, *, moves: bool = False) -> bool:
 
 
 def _computes_with_floats(graph: Graph, node: Node, *, moves: bool) -> bool:
-    passive = node.op in _QUANTIZERS or (ROLES[node.op] is Role.MOVE and not moves)
-    return not passive and graph.types[node.outputs[0]].dtype.is_float
+    if node.op in _QUANTIZERS or not graph.types[node.outputs[0]].dtype.is_float:
+        return False
+    return moves or not _moves_floats(graph, node)
+
+
+def _moves_floats(graph: Graph, node: Node) -> bool:
+    """Whether there is a kernel that moves floats as it moves bytes."""
+    try:
+        lower_node(graph, node)
+    except Refusal:
+        return False
+    return True
 
 
 def _computes_with_integers(graph: Graph, node: Node) -> bool:
