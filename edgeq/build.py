@@ -1,4 +1,4 @@
-"""Runs C compilers. The only module that starts processes, but for `edgeq.oracles`."""
+"""Runs C compilers. Only `edgeq.oracles` and the emulators start processes besides."""
 
 import os
 import shutil
@@ -58,10 +58,10 @@ def shared_library(
     return output
 
 
-def run(command: Sequence[str]) -> str:
-    """Run a tool and return what it printed; EdgeqError where it fails or cannot be started."""
+def run(command: Sequence[str], folder: Path | None = None) -> str:
+    """Run a tool, in a folder, and return what it printed; EdgeqError where it fails or cannot be started."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)  # noqa: S603 - our own
     except OSError as error:
         raise EdgeqError(f"cannot run {command[0]}: {error.strerror}") from error
     if done.returncode:

@@ -6,6 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _ROOT = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
 
 TEMPLATES = _ROOT / "templates"
+TARGETS = _ROOT / "targets"
 RUNTIME = _ROOT / "runtime_c"
 RUNTIME_INCLUDE = RUNTIME / "include"
 RUNTIME_SOURCES = RUNTIME / "src"
