@@ -74,6 +74,11 @@ _ENVIRONMENT = jinja2.Environment(
 )
 
 
+def render(template: str, context: dict[str, Any]) -> str:
+    """A template with its holes filled."""
+    return _render(template, context)
+
+
 def _render(template: str, context: dict[str, Any]) -> str:
     return _ENVIRONMENT.get_template(template).render(context)
 
@@ -288,7 +293,7 @@ def _kernel_files(program: Program) -> dict[str, str]:
 
 def _resolve(program: Program, include: str) -> PurePosixPath:
     """Public headers are `edgeq/...` below include/, private ones lie below src/; how to round is for the graph."""
-    if include == "rounding.h":
+    if include in ("rounding.h", "stage.h"):
         return PurePosixPath("rounding", program.graph.rounding.value, include)
     return PurePosixPath("include" if include.startswith("edgeq/") else "src", include)
 

@@ -1,6 +1,6 @@
 """A model ready to be printed as C: kernels chosen, integers computed, memory planned; nothing left to decide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from edgeq import memory
 from edgeq.errors import Refusal, UnsupportedModelError
 from edgeq.evaluate import lower_node, operands
+from edgeq.fixedpoint import rounding
+from edgeq.goals import Goal, settle
 from edgeq.ir import Graph, Node, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import fresh_name
@@ -15,7 +17,7 @@ from edgeq.ir.text import print_node
 from edgeq.kernels import Kernel
 from edgeq.ops import OPS, Params
 from edgeq.ops.reshape import ReshapeAttrs
-from edgeq.select import select
+from edgeq.select import ANY, Choice, Machine, Option, select
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Layer:
         node: the graph node.
         line: the node as text, for comments.
         kernel: the C function; None where the output already lies where it should (a view).
-        params: integers of the node.
+        choice: how that was chosen.
+        params: integers of the call.
         symbols: the symbol of each array field of `params`.
         inputs: run-time operands.
         outputs: results.
@@ -56,6 +59,7 @@ class Layer:
     node: Node
     line: str
     kernel: Kernel | None
+    choice: Choice
     params: Params
     symbols: Mapping[str, str]
     inputs: tuple[ArenaRef | ConstantRef, ...]
@@ -139,27 +143,30 @@ class _Constants:
         return self.symbols[key]
 
 
-def build_program(graph: Graph, name: str, *, keep_inputs: bool = False) -> Program:
-    """Lower every node, choose its kernel, plan the memory.
+def build_program(
+    graph: Graph, name: str, *, keep_inputs: bool = False, machine: Machine = ANY, goal: Goal = Goal.SPEED
+) -> Program:
+    """Lower every node, choose its kernel, plan the memory; nodes change places where that makes the arena smaller.
 
     Args:
         graph: a quantized graph.
         name: C identifier of the network.
         keep_inputs: whether a run may not overwrite its inputs.
+        machine: what it is to run on.
+        goal: what kernels are chosen by.
 
     Raises:
         UnsupportedModelError: listing every node that has no integer meaning or no kernel.
     """
     graph = _with_stored_outputs(graph)
-    params, kernels = _lower_all(graph)
-    steps = [_step(graph, node, p, k) for node, p, k in zip(graph.nodes, params, kernels, strict=True)]
-    arena = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
-    sizes = {v: graph.types[v].bytes for v in arena}
-    alignment = max((memory.ALIGNMENT, *(graph.types[v].dtype.bytes for v in arena)))
-    plan = memory.plan(sizes, steps, graph.inputs, graph.outputs, keep_inputs=keep_inputs, alignment=alignment)
+    params, choices = _lower_all(graph, machine)
+    choices = settle(choices, goal, lambda chosen: memory.plan(_problem(graph, params, chosen, keep_inputs)))
+    order, plan = memory.arrange(_problem(graph, params, choices, keep_inputs))
+    graph = graph.with_(nodes=tuple(graph.nodes[i] for i in order))
+    params, choices = [params[i] for i in order], [choices[i] for i in order]
     constants = _Constants()
     layers = tuple(
-        _layer(graph, index, node, params[index], kernels[index], plan, constants)
+        _layer(graph, index, node, params[index], choices[index], plan, constants)
         for index, node in enumerate(graph.nodes)
     )
     return Program(
@@ -190,37 +197,43 @@ def _with_stored_outputs(graph: Graph) -> Graph:
     return graph
 
 
-def _lower_all(graph: Graph) -> tuple[list[Params], list[Kernel]]:
+def _lower_all(graph: Graph, machine: Machine) -> tuple[list[Params], list[Choice]]:
     params: list[Params] = []
-    kernels: list[Kernel] = []
+    choices: list[Choice] = []
     refused = []
     for node in graph.nodes:
         try:
             lowered = lower_node(graph, node)
             inputs = [graph.types[v] for v in operands(node)]
-            kernels.append(select(node.op, lowered, inputs, graph.output_types(node)))
+            with rounding(graph.rounding):
+                choices.append(select(node.op, lowered, inputs, graph.output_types(node), machine))
             params.append(lowered)
         except Refusal as error:
             refused.append((node.source or node.name, str(error)))
     if refused:
         raise UnsupportedModelError(graph.name, refused)
-    return params, kernels
+    return params, choices
 
 
-def _step(graph: Graph, node: Node, params: Params, kernel: Kernel) -> memory.Step:
+def _problem(graph: Graph, params: Sequence[Params], choices: Sequence[Choice], keep_inputs: bool) -> memory.Problem:
+    """What has to be laid out with these kernels."""
+    steps = [_step(graph, node, p, c.taken) for node, p, c in zip(graph.nodes, params, choices, strict=True)]
+    arena = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+    sizes = {v: graph.types[v].bytes for v in arena}
+    alignment = max((memory.ALIGNMENT, *(graph.types[v].dtype.bytes for v in arena)))
+    return memory.Problem(sizes, steps, graph.inputs, graph.outputs, keep_inputs, alignment)
+
+
+def _step(graph: Graph, node: Node, params: Params, taken: Option) -> memory.Step:
+    dynamic = [i for i, v in enumerate(operands(node)) if v not in graph.constants]
     return memory.Step(
         reads=tuple(v for v in operands(node) if v not in graph.constants),
         writes=node.outputs,
-        scratch=kernel.scratch(params) if kernel.scratch else 0,
+        scratch=taken.scratch,
         aliases=OPS[node.op].aliases(params),
-        inplace=_inplace(graph, node, kernel),
+        inplace=tuple(dynamic.index(i) for i in taken.kernel.inplace if i in dynamic),
+        overlap=(taken.overlap,) if 0 in dynamic else (),
     )
-
-
-def _inplace(graph: Graph, node: Node, kernel: Kernel) -> tuple[int, ...]:
-    """The kernel's in-place inputs, counted among those that lie in the arena."""
-    dynamic = [i for i, v in enumerate(operands(node)) if v not in graph.constants]
-    return tuple(dynamic.index(i) for i in kernel.inplace if i in dynamic)
 
 
 def _layer(
@@ -228,7 +241,7 @@ def _layer(
     index: int,
     node: Node,
     params: Params,
-    kernel: Kernel,
+    choice: Choice,
     plan: memory.Plan,
     constants: _Constants,
 ) -> Layer:
@@ -241,14 +254,16 @@ def _layer(
             return ConstantRef(constants.add(stem, graph.constants[value]))
         return ArenaRef(value, plan.offsets[value])
 
-    arrays = {f.name: getattr(params, f.name) for f in fields(params)} if not elided else {}
+    packed = choice.taken.params
+    arrays = {f.name: getattr(packed, f.name) for f in fields(packed)} if not elided else {}
     return Layer(
         index=index,
         name=name,
         node=node,
         line=print_node(graph, node),
-        kernel=None if elided else kernel,
-        params=params,
+        kernel=None if elided else choice.taken.kernel,
+        choice=choice,
+        params=packed,
         symbols={f: constants.add(f"{name}_{f}", a) for f, a in arrays.items() if isinstance(a, np.ndarray)},
         inputs=() if elided else tuple(reference(v) for v in operands(node)),
         outputs=tuple(ArenaRef(v, plan.offsets[v]) for v in node.outputs),

@@ -18,6 +18,8 @@ from edgeq.kernels.kernel import c_type
 from edgeq.program import ArenaRef, Layer, Program
 
 _CANARY = 0xA5
+UNTOUCHED = _CANARY - 256
+"""What int8 memory holds that no kernel wrote."""
 
 
 def headers() -> dict[str, str]:
@@ -43,7 +45,7 @@ def library(rounding: Rounding) -> tuple[Any, Any]:
         sorted(resources.RUNTIME_SOURCES.rglob("*.c")),
         folder / "kernels.so",
         include=include_folders(rounding),
-        flags=["-fsanitize=undefined", "-fno-sanitize-recover=all"],
+        flags=["-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all"],  # for the time it takes to compile
     )
     return ffi, ffi.dlopen(str(path))
 

@@ -39,10 +39,10 @@ def op_list(graph: Graph) -> list[str]:
 
 def random_inputs(graph: Graph, seed: int) -> list[Any]:
     rng = np.random.default_rng(seed)
-    return [_random(rng, graph.types[name]) for name in graph.inputs]
+    return [random_array(rng, graph.types[name]) for name in graph.inputs]
 
 
-def _random(rng: np.random.Generator, type_: TensorType) -> Any:
+def random_array(rng: np.random.Generator, type_: TensorType) -> Any:
     if type_.dtype.is_float:
         return rng.uniform(-8, 8, type_.shape).astype(np.float32)
     if type_.dtype.numpy == np.bool_:

@@ -36,7 +36,7 @@ def test_uint8_ports_stay_uint8() -> None:
         ("image", "u8[1,4,4,3] @0.5+3"),
         ("pooled", "u8[1,2,2,3] @0.5+3"),
     ]
-    assert model.program.plan.size == 48 + 12, "the conversions are in place"
+    assert model.program.plan.size == 48 + 4, "conversions are in place; the pool begins a word before its input"
     image = _random_u8(1, 4, 4, 3)
     np.testing.assert_array_equal(model.run(image), oracle.run_litert(data, [image])[0])
 

@@ -15,11 +15,12 @@ from pycparser import c_ast, c_generator, c_parser
 from toolchains import GCC, M4, compile_objects, symbols
 
 import edgeq
-from edgeq import emit, golden, resources
+from edgeq import emit, firmware, golden, resources
 from edgeq.fixedpoint import Rounding
 from edgeq.importers.tflite import CONVERTERS
 from edgeq.kernels import KERNELS, Kernel
 from edgeq.ops import OPS, Params
+from edgeq.targets import read_target
 
 _DIGITS = Path(__file__).parents[1] / "examples" / "digits_int8.tflite"
 _INTEGERS = "\n".join(f"typedef int {u}int{bits}_t;" for u in ("", "u") for bits in (8, 16, 32, 64))
@@ -139,6 +140,11 @@ def test_templates_get_exactly_what_they_use(monkeypatch: pytest.MonkeyPatch) ->
     given: dict[str, set[str]] = {}
     monkeypatch.setattr(emit, "_render", lambda template, context: given.setdefault(template, set(context)) and "")
     edgeq.compile(_DIGITS)
+    for machine, libc in (("arm", True), ("riscv", False)):
+        for semihosting in (False, True):
+            firmware.harness_files("net", machine, libc=libc, semihosting=semihosting)
+    board = read_target("cortex-m4")
+    firmware.linker_script("net", board, *board.memories, semihosting=False)
     used = {template: _used(template) for template in given}
     assert {t: used[t] - given[t] for t in given if used[t] - given[t]} == {}
     assert set().union(*given.values()) == set().union(*used.values())

@@ -1,6 +1,8 @@
 """Kernels for products of matrices that are both computed at run time."""
 
+from edgeq.kernels import dsp_matmul
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import products
 from edgeq.ops.batch_matmul import BatchMatmulParams
 
 KERNELS = (
@@ -11,6 +13,7 @@ KERNELS = (
         params=BatchMatmulParams,
         inputs=("s8", "s8"),
         outputs=("s8",),
+        overlap=products("s8", "s8"),
     ),
     Kernel(
         name="edgeq_batch_matmul_s8_s16",
@@ -19,6 +22,7 @@ KERNELS = (
         params=BatchMatmulParams,
         inputs=("s8", "s8"),
         outputs=("s16",),
+        overlap=products("s8", "s16"),
     ),
     Kernel(
         name="edgeq_batch_matmul_s16_s8",
@@ -27,6 +31,7 @@ KERNELS = (
         params=BatchMatmulParams,
         inputs=("s16", "s16"),
         outputs=("s8",),
+        overlap=products("s16", "s8"),
     ),
     Kernel(
         name="edgeq_batch_matmul_s16",
@@ -35,5 +40,20 @@ KERNELS = (
         params=BatchMatmulParams,
         inputs=("s16", "s16"),
         outputs=("s16",),
+        overlap=products("s16", "s16"),
+    ),
+    Kernel(
+        name="edgeq_batch_matmul_s8__dsp",
+        family="batch_matmul",
+        isa="dsp",
+        ops=("batch_matmul",),
+        accepts=BatchMatmulParams,
+        params=dsp_matmul.BatchMatmulDspParams,
+        refuses=dsp_matmul.refuses,
+        pack=dsp_matmul.pack,
+        inputs=("s8", "s8"),
+        outputs=("s8",),
+        scratch=dsp_matmul.scratch,
+        units=dsp_matmul.units,
     ),
 )

@@ -1,7 +1,26 @@
 """Kernels for convolutions."""
 
+from functools import partial
+
+from edgeq.kernels import (
+    dsp_conv,
+    dsp_depthwise,
+    dsp_depthwise_3x3,
+    mve_conv,
+    mve_depthwise,
+    swar_conv2d,
+    swar_depthwise,
+    winograd,
+    work,
+)
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import channelwise, filterwise, in_runs
 from edgeq.ops.conv2d import Conv2dParams, Conv2dS16Params
+
+
+def _refuses_planes(p: Conv2dParams) -> str | None:
+    return None if p.out_c == p.in_c else f"{p.in_c} channels become {p.out_c}; accepted: as many"
+
 
 KERNELS = (
     Kernel(
@@ -11,6 +30,8 @@ KERNELS = (
         params=Conv2dParams,
         inputs=("s8",),
         outputs=("s8",),
+        overlap=filterwise("s8", "s8"),
+        units=work.convolution,
     ),
     Kernel(
         name="edgeq_conv2d_s8_s16",
@@ -19,6 +40,7 @@ KERNELS = (
         params=Conv2dParams,
         inputs=("s8",),
         outputs=("s16",),
+        overlap=filterwise("s8", "s16"),
     ),
     Kernel(
         name="edgeq_conv2d_s16_s8",
@@ -27,6 +49,7 @@ KERNELS = (
         params=Conv2dS16Params,
         inputs=("s16",),
         outputs=("s8",),
+        overlap=filterwise("s16", "s8"),
     ),
     Kernel(
         name="edgeq_conv2d_s16",
@@ -35,6 +58,7 @@ KERNELS = (
         params=Conv2dS16Params,
         inputs=("s16",),
         outputs=("s16",),
+        overlap=filterwise("s16", "s16"),
     ),
     Kernel(
         name="edgeq_depthwise_conv2d_s8",
@@ -43,6 +67,20 @@ KERNELS = (
         params=Conv2dParams,
         inputs=("s8",),
         outputs=("s8",),
+        overlap=channelwise("s8", "s8"),
+        units=work.convolution,
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_planes_s8",
+        family="conv2d",
+        ops=("depthwise_conv2d",),
+        params=Conv2dParams,
+        inputs=("s8",),
+        outputs=("s8",),
+        refuses=_refuses_planes,
+        scratch=lambda p: p.in_h * p.in_w,
+        inplace=(0,),
+        units=work.convolution,
     ),
     Kernel(
         name="edgeq_depthwise_conv2d_s8_s16",
@@ -51,6 +89,7 @@ KERNELS = (
         params=Conv2dParams,
         inputs=("s8",),
         outputs=("s16",),
+        overlap=channelwise("s8", "s16"),
     ),
     Kernel(
         name="edgeq_depthwise_conv2d_s16_s8",
@@ -59,6 +98,7 @@ KERNELS = (
         params=Conv2dS16Params,
         inputs=("s16",),
         outputs=("s8",),
+        overlap=channelwise("s16", "s8"),
     ),
     Kernel(
         name="edgeq_depthwise_conv2d_s16",
@@ -67,5 +107,153 @@ KERNELS = (
         params=Conv2dS16Params,
         inputs=("s16",),
         outputs=("s16",),
+        overlap=channelwise("s16", "s16"),
+    ),
+    *(
+        Kernel(
+            name=name,
+            family="conv2d",
+            isa="dsp",
+            ops=("conv2d", "depthwise_conv2d"),
+            accepts=Conv2dParams,
+            params=dsp_conv.Conv2dDspParams,
+            refuses=partial(dsp_conv.refuses, long=long),
+            pack=partial(dsp_conv.pack, long=long),
+            inputs=("s8",),
+            outputs=("s8",),
+            scratch=dsp_conv.scratch,
+            overlap=in_runs("s8", "s8", 2),
+            units=dsp_conv.units,
+        )
+        for name, long in (("edgeq_conv2d_s8__dsp", False), ("edgeq_conv2d_s8_long__dsp", True))
+    ),
+    *(
+        Kernel(
+            name=f"edgeq_conv2d_s8_winograd{transform.tile}__dsp",
+            family="conv2d",
+            isa="dsp",
+            ops=("conv2d",),
+            accepts=Conv2dParams,
+            params=winograd.WinogradParams,
+            refuses=winograd.refuses(transform),
+            pack=winograd.pack(transform),
+            inputs=("s8",),
+            outputs=("s8",),
+            scratch=winograd.scratch(transform),
+            overlap=winograd.overlap(transform),
+            units=winograd.units(transform),
+        )
+        for transform in (winograd.F2, winograd.F4)
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_s8__dsp",
+        family="conv2d",
+        isa="dsp",
+        ops=("depthwise_conv2d",),
+        accepts=Conv2dParams,
+        params=dsp_depthwise.DepthwiseDspParams,
+        refuses=dsp_depthwise.refuses,
+        pack=dsp_depthwise.pack,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=dsp_depthwise.scratch,
+        overlap=channelwise("s8", "s8"),
+        units=dsp_depthwise.units,
+    ),
+    *(
+        Kernel(
+            name=name,
+            family="conv2d",
+            isa="dsp",
+            ops=("depthwise_conv2d",),
+            accepts=Conv2dParams,
+            params=dsp_depthwise_3x3.Depthwise3x3Params,
+            refuses=dsp_depthwise_3x3.refuses(filters),
+            pack=dsp_depthwise_3x3.pack(plane_lines, filters),
+            inputs=("s8",),
+            outputs=("s8",),
+            scratch=dsp_depthwise_3x3.scratch(plane_lines),
+            inplace=(0,),
+            units=dsp_depthwise_3x3.units,
+        )
+        for name, plane_lines, filters in (
+            ("edgeq_depthwise_conv2d_3x3_s8__dsp", 8, dsp_depthwise_3x3.linear_filters),
+            ("edgeq_depthwise_conv2d_3x3_lean_s8__dsp", 3, dsp_depthwise_3x3.rounded_filters),
+        )
+    ),
+    Kernel(
+        name="edgeq_conv2d_few_s8__swar",
+        family="conv2d",
+        isa="swar",
+        ops=("conv2d", "depthwise_conv2d"),
+        accepts=Conv2dParams,
+        params=swar_conv2d.Conv2dSwarParams,
+        refuses=swar_conv2d.refuses_few,
+        pack=swar_conv2d.pack_few,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=swar_conv2d.scratch_few,
+        overlap=swar_conv2d.overlap_few,
+        units=swar_conv2d.units_few,
+    ),
+    Kernel(
+        name="edgeq_conv2d_s8__swar",
+        family="conv2d",
+        isa="swar",
+        ops=("conv2d", "depthwise_conv2d"),
+        accepts=Conv2dParams,
+        params=swar_conv2d.Conv2dSwarParams,
+        refuses=swar_conv2d.refuses,
+        pack=swar_conv2d.pack,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=swar_conv2d.scratch,
+        overlap=swar_conv2d.overlap,
+        units=swar_conv2d.units,
+    ),
+    Kernel(
+        name="edgeq_conv2d_s8__mve",
+        family="conv2d",
+        isa="mve",
+        ops=("conv2d", "depthwise_conv2d"),
+        accepts=Conv2dParams,
+        params=mve_conv.Conv2dMveParams,
+        refuses=mve_conv.refuses,
+        pack=mve_conv.pack,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=mve_conv.scratch,
+        overlap=mve_conv.overlap,
+        units=mve_conv.units,
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_s8__mve",
+        family="conv2d",
+        isa="mve",
+        ops=("depthwise_conv2d",),
+        accepts=Conv2dParams,
+        params=mve_depthwise.DepthwiseMveParams,
+        refuses=mve_depthwise.refuses,
+        pack=mve_depthwise.pack,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=mve_depthwise.scratch,
+        overlap=mve_depthwise.overlap,
+        units=mve_depthwise.units,
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_s8__swar",
+        family="conv2d",
+        isa="swar",
+        ops=("depthwise_conv2d",),
+        accepts=Conv2dParams,
+        params=swar_depthwise.DepthwiseSwarParams,
+        refuses=swar_depthwise.refuses,
+        pack=swar_depthwise.pack,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=swar_depthwise.scratch,
+        inplace=(0,),
+        units=swar_depthwise.units,
     ),
 )

@@ -1,6 +1,6 @@
 """A C kernel is one row of one table; prototypes, selection, tests and emitted calls all read that row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,11 +28,19 @@ class Kernel:
         family: stem of the header with its struct and prototype, folder of its source.
         ops: the ops whose meaning it computes.
         params: the Params class, twin of the C struct.
+        isa: what the core must have: "c" is C that runs anywhere; "swar" likewise, made for cores without SIMD; "dsp"
+            and "mve" are Arm's extensions of these names.
+        accepts: the op's Params class, where `pack` makes `params` of it.
+        pack: offline work: from the op's integers to the kernel's own, with weights in the order of the inner loop.
+            Called, as `refuses` is, with the graph's rounding in force.
         inputs: element types of the run-time inputs; `x8` is any, a trailing `*` is an array of any number of them.
         outputs: element types of the outputs.
-        refuses: the reason why it cannot run these Params, or None.
-        scratch: bytes of scratch memory for these Params; None: the function has no scratch argument.
-        inplace: inputs whose memory the output may share, byte for byte.
+        refuses: the reason why it cannot run the op's Params, or None.
+        scratch: bytes of scratch memory for the kernel's Params; None: the function has no scratch argument.
+        inplace: inputs in whose place the output may lie, if it is not larger.
+        overlap: how many bytes before the first input the output has to begin, at least, to share memory with it;
+            negative where it may begin behind it; None: no sharing. By the kernel's Params.
+        units: what the time of a call depends on, by the kernel's Params: names and counts; prices are per unit.
     """
 
     name: str
@@ -44,6 +52,20 @@ class Kernel:
     refuses: Callable[[Any], str | None] = lambda _: None
     scratch: Callable[[Any], int] | None = None
     inplace: tuple[int, ...] = ()
+    isa: str = "c"
+    accepts: type[Params] | None = None
+    pack: Callable[[Any], Params] | None = None
+    overlap: Callable[[Any], int | None] = lambda _: None
+    units: Callable[[Any], Mapping[str, int]] | None = None
+
+    @property
+    def reads(self) -> type[Params]:
+        """The Params class of the ops whose integers it takes."""
+        return self.accepts or self.params
+
+    def packed(self, params: Params) -> Params:
+        """Its own integers, from those of the op."""
+        return self.pack(params) if self.pack else params
 
     @property
     def header(self) -> PurePosixPath:

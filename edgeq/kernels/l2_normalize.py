@@ -1,6 +1,7 @@
 """Kernels for L2 normalisation."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import elementwise, rows_of_depth
 from edgeq.ops.l2_normalize import L2NormalizeParams
 
 KERNELS = tuple(
@@ -12,6 +13,7 @@ KERNELS = tuple(
         inputs=(dtype,),
         outputs=(dtype,),
         inplace=(0,),
+        overlap=elementwise(dtype, dtype, rows_of_depth),
     )
     for dtype in ("s8", "s16")
 )

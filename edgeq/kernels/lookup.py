@@ -1,6 +1,7 @@
 """The kernels for every function of one value."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import elementwise
 from edgeq.ops.lines import LinesParams
 from edgeq.ops.lookup import LookupParams
 from edgeq.ops.lookup_s16 import Lookup16Params
@@ -17,6 +18,7 @@ def _kernel(name: str, params: type[Params], dtype: str) -> Kernel:
         inputs=(dtype,),
         outputs=(dtype,),
         inplace=(0,),
+        overlap=elementwise(dtype, dtype),
     )
 
 

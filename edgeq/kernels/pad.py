@@ -1,6 +1,7 @@
 """Kernels for borders of one value."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import scattered_runs
 from edgeq.ops.pad import PadParams
 
 KERNELS = (
@@ -11,5 +12,6 @@ KERNELS = (
         params=PadParams,
         inputs=("x8",),
         outputs=("x8",),
+        overlap=scattered_runs,
     ),
 )

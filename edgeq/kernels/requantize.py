@@ -1,11 +1,12 @@
 """Kernels that change scale, zero point or element type."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import elementwise
 from edgeq.ops.requantize import RequantizeParams
 
 
 def _kernel(before: str, after: str) -> Kernel:
-    """Elements are read and written one by one, so that equal sizes can share memory."""
+    """Elements are read and written one by one."""
     return Kernel(
         name=f"edgeq_requantize_{before}_{after}",
         family="requantize",
@@ -13,7 +14,7 @@ def _kernel(before: str, after: str) -> Kernel:
         params=RequantizeParams,
         inputs=(before,),
         outputs=(after,),
-        inplace=(0,),
+        overlap=elementwise(before, after),
     )
 
 

@@ -1,6 +1,7 @@
 """Kernels that change height and width of images."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import interpolated, repeated
 from edgeq.ops.resize import ResizeBilinearParams, ResizeNearestParams
 
 KERNELS = (
@@ -11,6 +12,7 @@ KERNELS = (
         params=ResizeBilinearParams,
         inputs=("s8",),
         outputs=("s8",),
+        overlap=interpolated("s8"),
     ),
     Kernel(
         name="edgeq_resize_bilinear_s16",
@@ -19,6 +21,7 @@ KERNELS = (
         params=ResizeBilinearParams,
         inputs=("s16",),
         outputs=("s16",),
+        overlap=interpolated("s16"),
     ),
     Kernel(
         name="edgeq_resize_nearest_x8",
@@ -27,5 +30,6 @@ KERNELS = (
         params=ResizeNearestParams,
         inputs=("x8",),
         outputs=("x8",),
+        overlap=repeated,
     ),
 )

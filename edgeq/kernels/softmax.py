@@ -1,6 +1,7 @@
 """Kernels for softmax and its logarithm."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import elementwise, rows_of_depth
 from edgeq.ops.softmax import LogSoftmaxParams, SoftmaxParams
 from edgeq.ops.softmax_s16 import LogSoftmax16Params, Softmax16Params, Softmax16To8Params
 
@@ -13,6 +14,7 @@ KERNELS = (
         inputs=("s8",),
         outputs=("s8",),
         inplace=(0,),
+        overlap=elementwise("s8", "s8", rows_of_depth),
     ),
     Kernel(
         name="edgeq_log_softmax_s16",
@@ -22,6 +24,7 @@ KERNELS = (
         inputs=("s16",),
         outputs=("s16",),
         inplace=(0,),
+        overlap=elementwise("s16", "s16", rows_of_depth),
     ),
     Kernel(
         name="edgeq_softmax_s8",
@@ -31,6 +34,7 @@ KERNELS = (
         inputs=("s8",),
         outputs=("s8",),
         inplace=(0,),
+        overlap=elementwise("s8", "s8", rows_of_depth),
     ),
     Kernel(
         name="edgeq_softmax_s8_s16",
@@ -39,6 +43,7 @@ KERNELS = (
         params=SoftmaxParams,
         inputs=("s8",),
         outputs=("s16",),
+        overlap=elementwise("s8", "s16", rows_of_depth),
     ),
     Kernel(
         name="edgeq_softmax_s16",
@@ -48,6 +53,7 @@ KERNELS = (
         inputs=("s16",),
         outputs=("s16",),
         inplace=(0,),
+        overlap=elementwise("s16", "s16", rows_of_depth),
     ),
     Kernel(
         name="edgeq_softmax_s16_s8",
@@ -56,5 +62,6 @@ KERNELS = (
         params=Softmax16To8Params,
         inputs=("s16",),
         outputs=("s8",),
+        overlap=elementwise("s16", "s8", rows_of_depth),
     ),
 )

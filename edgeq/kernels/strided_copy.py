@@ -1,6 +1,7 @@
 """Kernels that read a tensor in another order."""
 
 from edgeq.kernels.kernel import Kernel
+from edgeq.kernels.overlap import gathered_runs
 from edgeq.ops.strided_copy import StridedCopyParams
 
 KERNELS = (
@@ -11,5 +12,6 @@ KERNELS = (
         params=StridedCopyParams,
         inputs=("x8",),
         outputs=("x8",),
+        overlap=gathered_runs,
     ),
 )

@@ -68,8 +68,8 @@ class DepthwiseConv2dAttrs:
 
 
 @dataclass(frozen=True)
-class ConvGeometry(Params):
-    """Sizes of both convolutions; for a depthwise one `groups` equals `in_c`."""
+class ConvWindow(Params):
+    """Sizes of both convolutions."""
 
     batches: I32
     in_h: I32
@@ -86,6 +86,12 @@ class ConvGeometry(Params):
     dilation_w: I32
     pad_top: I32
     pad_left: I32
+
+
+@dataclass(frozen=True)
+class ConvGeometry(ConvWindow):
+    """With groups of channels; for a depthwise convolution there are `in_c`."""
+
     groups: I32
 
 

@@ -10,6 +10,7 @@ from tflite_writer import TfliteWriter
 from cases.case import Case, random_weights, scales, seeds
 from cases.filters import activations, output_scale, weight_scales
 
+Pair = tuple[int, int]
 _pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
@@ -51,6 +52,17 @@ class _Layer:
 def _geometries(draw: st.DrawFn) -> _Geometry:
     batch, image = draw(st.integers(1, 2)), (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
     kernel, stride, dilation = draw(_pairs), draw(_pairs), draw(_pairs)
+    return _geometry(draw, batch, image, kernel, stride, dilation)
+
+
+@st.composite
+def _three_by_three(draw: st.DrawFn, strides: st.SearchStrategy[Pair] = _pairs) -> _Geometry:
+    """What most depthwise convolutions are, and with a stride of 1 what Winograd's are for."""
+    image = draw(st.integers(1, 19)), draw(st.integers(1, 19))
+    return _geometry(draw, draw(st.integers(1, 2)), image, (3, 3), draw(strides), (1, 1))
+
+
+def _geometry(draw: st.DrawFn, batch: int, image: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> _Geometry:
     padding = draw(st.integers(0, 1))
     if padding == 1:
         covered = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -64,8 +76,12 @@ def _geometries(draw: st.DrawFn) -> _Geometry:
 @st.composite
 def conv_2d(draw: st.DrawFn) -> Case:
     rng = np.random.default_rng(draw(seeds))
-    g = draw(_geometries())
-    groups, per_group, filters = draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        g = draw(_three_by_three(st.just((1, 1))))
+        groups, per_group, filters = 1, draw(st.integers(1, 20)), draw(st.integers(1, 9))
+    else:
+        g = draw(_geometries())
+        groups, per_group, filters = draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
     weights = random_weights(rng, (groups * filters, *g.kernel, per_group))
     layer = _Layer("CONV_2D", "Conv2DOptions", g.options, weights, 0)
     return _case(draw, rng, g, groups * per_group, layer)
@@ -74,8 +90,10 @@ def conv_2d(draw: st.DrawFn) -> Case:
 @st.composite
 def depthwise_conv_2d(draw: st.DrawFn) -> Case:
     rng = np.random.default_rng(draw(seeds))
-    g = draw(_geometries())
-    channels, multiplier = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        g, channels, multiplier = draw(_three_by_three()), draw(st.integers(4, 9)), 1
+    else:
+        g, channels, multiplier = draw(_geometries()), draw(st.integers(1, 6)), draw(st.integers(1, 4))
     weights = random_weights(rng, (1, *g.kernel, channels * multiplier))
     options = g.options | {"depthMultiplier": multiplier}
     layer = _Layer("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", options, weights, 3)

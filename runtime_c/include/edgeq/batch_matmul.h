@@ -34,8 +34,37 @@ struct edgeq_batch_matmul_params {
     int32_t act_max;
 };
 
+/* The same for the kernel for Arm's DSP extension, with an output stage (stage.h). */
+struct edgeq_batch_matmul_dsp_params {
+    int32_t batch0;
+    int32_t batch1;
+    int32_t batch2;
+    int32_t rows;
+    int32_t depth;
+    int32_t cols;
+    int32_t lhs_step0;
+    int32_t lhs_step1;
+    int32_t lhs_step2;
+    int32_t lhs_row_step;
+    int32_t lhs_depth_step;
+    int32_t rhs_step0;
+    int32_t rhs_step1;
+    int32_t rhs_step2;
+    int32_t rhs_depth_step;
+    int32_t rhs_col_step;
+    int32_t lhs_offset;
+    int32_t rhs_offset;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t multiplier;
+    int32_t addend;
+    int32_t shift;
+};
+
 void edgeq_batch_matmul_s8(const struct edgeq_batch_matmul_params *params, const int8_t *input1,
     const int8_t *input2, int8_t *output);
+void edgeq_batch_matmul_s8__dsp(const struct edgeq_batch_matmul_dsp_params *params,
+    const int8_t *input1, const int8_t *input2, int8_t *output, void *scratch);
 void edgeq_batch_matmul_s8_s16(const struct edgeq_batch_matmul_params *params, const int8_t *input1,
     const int8_t *input2, int16_t *output);
 void edgeq_batch_matmul_s16_s8(const struct edgeq_batch_matmul_params *params,

@@ -36,7 +36,72 @@ struct edgeq_dense_s16_params {
     const int8_t *shift;
 };
 
+/* The integers of the kernel for Arm's DSP extension; `weights`, with an output stage behind those
+ * of eight features each, and `bias` are as struct edgeq_row_1x8 has them. `sums`, an even number,
+ * are words of sums of inputs behind the inputs (isa/sums.h). */
+struct edgeq_dense_dsp_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t sums;
+    const int32_t *weights;
+    const int32_t *bias;
+};
+
+/* The same for sums that need more than 24 bits: `weights` are in the order of chunks of inputs,
+ * then of eight features each. `bias` is doubled; `stages` has three words per feature (stage.h),
+ * the features rounded up to a multiple of 8. */
+struct edgeq_dense_long_dsp_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t act_min;
+    int32_t act_max;
+    const int32_t *weights;
+    const int32_t *bias;
+    const int32_t *stages;
+};
+
+/* The integers of the kernel for Arm's MVE: `weights` and `stages` are in the order in which
+ * edgeq_mve_run_rows reads them, with the input's zero point in the biases. */
+struct edgeq_dense_mve_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    const int8_t *weights;
+    const int32_t *stages;
+};
+
+/* The integers of the kernel for cores without SIMD. Outputs are computed `out_block` at a time (an
+ * even number), from `in_block` inputs at a time (a multiple of 4); `weights` are in the order in
+ * which edgeq_pair_rows reads them for one block after the other. `stages` has five words per
+ * output (isa/ramp.h), with the input's zero point in the biases. */
+struct edgeq_dense_swar_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t in_block;
+    int32_t out_block;
+    int32_t act_min;
+    int32_t act_max;
+    const int32_t *weights;
+    const int32_t *stages;
+};
+
 void edgeq_dense_s8(const struct edgeq_dense_params *params, const int8_t *input, int8_t *output);
+void edgeq_dense_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_s8_long__dsp(const struct edgeq_dense_long_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_s8__mve(const struct edgeq_dense_mve_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_s8__swar(const struct edgeq_dense_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
 void edgeq_dense_s8_s16(
     const struct edgeq_dense_params *params, const int8_t *input, int16_t *output);
 void edgeq_dense_s16_s8(

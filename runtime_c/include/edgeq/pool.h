@@ -50,6 +50,12 @@ struct edgeq_scaled_pool_params {
 
 void edgeq_avg_pool2d_s8(
     const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_avg_pool2d_s8__mve(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_max_pool2d_s8__mve(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_avg_pool2d_s8__dsp(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
 void edgeq_avg_pool2d_s16(
     const struct edgeq_pool_params *params, const int16_t *input, int16_t *output);
 void edgeq_avg_pool2d_scaled_s8(
@@ -57,6 +63,8 @@ void edgeq_avg_pool2d_scaled_s8(
 void edgeq_avg_pool2d_scaled_s16(
     const struct edgeq_scaled_pool_params *params, const int16_t *input, int16_t *output);
 void edgeq_max_pool2d_s8(
+    const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
+void edgeq_max_pool2d_s8__dsp(
     const struct edgeq_pool_params *params, const int8_t *input, int8_t *output);
 void edgeq_max_pool2d_s16(
     const struct edgeq_pool_params *params, const int16_t *input, int16_t *output);

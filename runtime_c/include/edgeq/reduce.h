@@ -45,6 +45,7 @@ struct edgeq_reduce_max_params {
 };
 
 void edgeq_sum_s8(const struct edgeq_sum_params *params, const int8_t *input, int8_t *output);
+void edgeq_sum_s8__dsp(const struct edgeq_sum_params *params, const int8_t *input, int8_t *output);
 void edgeq_sum_s16(const struct edgeq_sum_params *params, const int16_t *input, int16_t *output);
 void edgeq_reduce_max_s8(
     const struct edgeq_reduce_max_params *params, const int8_t *input, int8_t *output);

@@ -3,28 +3,28 @@
 #define EDGEQ_CONV2D_CONV_S8_H
 
 #include "conv2d/window.h"
+#include "dot_s8.h"
 #include "edgeq/conv2d.h"
 #include "fixedpoint.h"
 #include "store.h"
 
 /* One output value before requantization: the dot product over the taps that fall on the image.
  * `input` points at the first of the group's `depth` channels in the first pixel of the image,
- * `weights` at the output channel's filter. */
+ * `weights` at the output channel's filter. Taps that lie side by side, as they do in most layers,
+ * are one run. */
 static inline int32_t edgeq_conv_dot_s8(const struct edgeq_conv2d_params *p, const int8_t *input,
     const int8_t *weights, struct edgeq_taps rows, struct edgeq_taps cols, int32_t top,
     int32_t left, int32_t depth)
 {
-    int32_t input_offset = p->input_offset;
-    int32_t weight_offset = p->weight_offset;
+    struct edgeq_offsets offsets = {p->input_offset, p->weight_offset};
+    int32_t taps = p->dilation_w == 1 && depth == p->in_c ? cols.end - cols.begin : 1;
     int32_t acc = 0;
     for (int32_t ky = rows.begin; ky < rows.end; ky++) {
         const int8_t *line = input + (top + ky * p->dilation_h) * p->in_w * p->in_c;
-        for (int32_t kx = cols.begin; kx < cols.end; kx++) {
+        for (int32_t kx = cols.begin; kx < cols.end; kx += taps) {
             const int8_t *in = line + (left + kx * p->dilation_w) * p->in_c;
             const int8_t *w = weights + (ky * p->kernel_w + kx) * depth;
-            for (int32_t c = 0; c < depth; c++) {
-                acc += (in[c] + input_offset) * (w[c] + weight_offset);
-            }
+            acc = edgeq_add_products_s8(acc, in, w, taps * depth, offsets);
         }
     }
     return acc;

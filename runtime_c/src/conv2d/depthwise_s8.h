@@ -6,6 +6,7 @@
 #include "edgeq/conv2d.h"
 #include "fixedpoint.h"
 #include "store.h"
+#include "strided_dot_s8.h"
 
 /* One output value before requantization; `input` points at the input channel in the first pixel of
  * the image, `weights` at the output channel in the first tap. */
@@ -13,15 +14,14 @@ static inline int32_t edgeq_depthwise_dot_s8(const struct edgeq_conv2d_params *p
     const int8_t *input, const int8_t *weights, struct edgeq_taps rows, struct edgeq_taps cols,
     int32_t top, int32_t left)
 {
-    int32_t input_offset = p->input_offset;
-    int32_t weight_offset = p->weight_offset;
     int32_t acc = 0;
     for (int32_t ky = rows.begin; ky < rows.end; ky++) {
         const int8_t *line = input + (top + ky * p->dilation_h) * p->in_w * p->in_c;
-        for (int32_t kx = cols.begin; kx < cols.end; kx++) {
-            int32_t in = line[(left + kx * p->dilation_w) * p->in_c] + input_offset;
-            acc += in * (weights[(ky * p->kernel_w + kx) * p->out_c] + weight_offset);
-        }
+        struct edgeq_series in = {line + (left + cols.begin * p->dilation_w) * p->in_c,
+            p->dilation_w * p->in_c, p->input_offset};
+        struct edgeq_series w = {
+            weights + (ky * p->kernel_w + cols.begin) * p->out_c, p->out_c, p->weight_offset};
+        acc = edgeq_add_strided_products_s8(acc, in, w, cols.end - cols.begin);
     }
     return acc;
 }

@@ -32,4 +32,17 @@ static inline int32_t edgeq_bias_region(
     return bias_row == NULL ? 0 : bias_row[y] * bias_cols + bias_col[x];
 }
 
+/* The first column behind x of another region, or out_w. */
+static inline int32_t edgeq_region_end(const uint8_t *bias_col, int32_t x, int32_t out_w)
+{
+    if (bias_col == NULL) {
+        return out_w;
+    }
+    int32_t end = x + 1;
+    while (end < out_w && bias_col[end] == bias_col[x]) {
+        end++;
+    }
+    return end;
+}
+
 #endif

@@ -1,0 +1,101 @@
+"""Depthwise convolutions of any kernel for Arm's DSP extension: what `edgeq_depthwise_conv2d_s8__dsp` is given.
+
+Pixel by pixel: the addresses of the taps are written down, and four channels are summed by pairs of taps. Next to no
+memory is needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edgeq.errors import Refusal
+from edgeq.kernels.convolution import ConvRows, same_fields
+from edgeq.kernels.stages import Stages, make_stages
+from edgeq.ops.conv2d import Conv2dParams
+from edgeq.ops.op import Array, S32Data, U8Data
+
+_QUAD = 4
+"""Channels that are summed together."""
+
+_ADDRESS = 8
+"""Bytes of an address on any machine, such as one that runs the self-test."""
+
+
+@dataclass(frozen=True)
+class DepthwiseDspParams(ConvRows):
+    """Integers of the kernel; see the struct's comment. `bias` is `[regions, channels]`, `stages` `[channels, 3]`."""
+
+    struct: ClassVar[str] = "depthwise_dsp"
+
+    weights: S32Data
+    bias: S32Data
+    stages: S32Data
+    bias_row: U8Data | None
+    bias_col: U8Data | None
+
+
+def refuses(params: Conv2dParams) -> str | None:
+    """Why the kernel cannot compute a layer, if so."""
+    if params.out_c != params.in_c or params.in_c < _QUAD:
+        return f"{params.in_c} channels to {params.out_c}; accepted: as many, and at least {_QUAD}"
+    try:
+        _stages(params)
+    except Refusal as refusal:
+        return str(refusal)
+    return None
+
+
+def pack(params: Conv2dParams) -> DepthwiseDspParams:
+    """The kernel's integers."""
+    stages = _stages(params)
+    return DepthwiseDspParams(
+        **same_fields(params, DepthwiseDspParams),
+        weights=_pairs(2 * _weights(params)),
+        bias=stages.bias,
+        stages=stages.words,
+    )
+
+
+def scratch(params: DepthwiseDspParams) -> int:
+    """Bytes for the addresses of the taps, one more, and a pixel of padding."""
+    return _ADDRESS * (params.kernel_h * params.kernel_w + 1) + params.in_c
+
+
+def units(params: DepthwiseDspParams) -> Mapping[str, int]:
+    """What the time depends on."""
+    pixels = params.pixels
+    taps = params.kernel_h * params.kernel_w
+    quads = pixels * -(-params.in_c // _QUAD)
+    clamped = (params.act_min, params.act_max) != (-128, 127)
+    return {
+        "call": 1,
+        "pixel": pixels,
+        "tap": pixels * taps,
+        "quad": quads,
+        "pair": quads * -(-taps // 2),
+        "output": pixels * params.in_c,
+        "clamped": pixels * params.in_c * clamped,
+    }
+
+
+def _pairs(weights: Array) -> Array:
+    """Weights `[taps, channels]` as words `[quads, pairs of taps, 4]`; the last quad are the last four channels."""
+    taps, channels = weights.shape
+    even = np.pad(weights, ((0, taps % 2), (0, 0)))
+    firsts = np.minimum(np.arange(0, channels, _QUAD), channels - _QUAD)
+    quads = even[:, firsts[:, None] + np.arange(_QUAD)].reshape(-1, 2, len(firsts), _QUAD)
+    return np.ascontiguousarray(quads.transpose(2, 0, 3, 1).astype("<i2")).view("<i4").astype(np.int32)
+
+
+def _stages(params: Conv2dParams) -> Stages:
+    weights = _weights(params)
+    bias = params.bias.astype(np.int64).reshape(-1, params.out_c) + params.input_offset * weights.sum(axis=0)
+    largest = 128 * np.abs(weights).sum(axis=0)
+    return make_stages(bias, params.multiplier, params.shift, params.output_offset, largest)
+
+
+def _weights(params: Conv2dParams) -> Array:
+    """`[tap, channel]`, without their zero point."""
+    return params.weights.reshape(-1, params.out_c).astype(np.int64) + params.weight_offset

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EDGEQ_STRIDED_DOT_S8_H
+#define EDGEQ_STRIDED_DOT_S8_H
+
+#include "out_of_line.h"
+
+#include <stdint.h>
+
+/* Values with a common distance, and what is added to each. */
+struct edgeq_series {
+    const int8_t *first;
+    int32_t step;
+    int32_t offset;
+};
+
+/* `sum` and the products of `count` inputs and weights. */
+static EDGEQ_OUT_OF_LINE int32_t edgeq_add_strided_products_s8(
+    int32_t sum, struct edgeq_series inputs, struct edgeq_series weights, int32_t count)
+{
+    for (; count > 0; count--, inputs.first += inputs.step, weights.first += weights.step) {
+        sum += (*inputs.first + inputs.offset) * (*weights.first + weights.offset);
+    }
+    return sum;
+}
+
+#endif
