@@ -19,17 +19,22 @@ from typing import Any, TypeVar
 from edgeq.emit import Banner, emit
 from edgeq.errors import EdgeqError
 from edgeq.frontend import MATCHES, Calibration, ModelFile, Prepared, prepare
+from edgeq.goals import Goal
 from edgeq.importers import Shapes
 from edgeq.ir import Graph
 from edgeq.ir.graph import Array
 from edgeq.output import MANIFEST, write_file, write_folder
 from edgeq.passes import Done, pipeline, run_passes
+from edgeq.prices import machine_for
 from edgeq.program import Program, build_program
 from edgeq.quantize.data import Preprocessing
 from edgeq.quantize.quantizer import Quantized, Track, no_progress
 from edgeq.quantize.scheme import Scheme, read_scheme
 from edgeq.report import ModelInfo, Report, build_report
+from edgeq.select import ANY
+from edgeq.shortage import arena_shortage
 from edgeq.simulate import HostModel
+from edgeq.targets import Board, read_target
 from edgeq.version import __version__
 
 _LONGEST_NAME = 48
@@ -63,6 +68,8 @@ class Options:
         match: whose arithmetic is computed: "tflm", "onnxruntime", "single" (one rounding), or "auto".
         input_layout: "nhwc", or "keep": ports as the file has them.
         softmax: a softmax at the end is computed.
+        target: the board or core whose kernels are taken; None: those that run anywhere.
+        optimize: what kernels are chosen for: "speed", "balanced", "size" (flash) or "ram".
     """
 
     name: str | None = _option(None, "C identifier of the network  [default: from the file name]")
@@ -80,9 +87,22 @@ class Options:
         "nhwc", "nhwc: images at the ports have their channels last; keep: as in the file  [default: nhwc]"
     )
     softmax: bool = _option(True, "Leave out a softmax at the end: the outputs are the scores before it.")
+    target: str | None = _option(
+        None, "Board or core to compile for; `edgeq targets` lists them  [default: C that runs anywhere]"
+    )
+    optimize: str = _option(
+        "balanced",
+        "What to choose kernels for: speed, whatever memory that takes; ram; size, of code and constants; balanced:"
+        " speed that costs little memory  [default: balanced]",
+    )
 
     def __post_init__(self) -> None:
-        for name, accepted in (("match", ("auto", *MATCHES)), ("input_layout", ("nhwc", "keep"))):
+        choices = (
+            ("match", ("auto", *MATCHES)),
+            ("input_layout", ("nhwc", "keep")),
+            ("optimize", tuple(goal.value for goal in Goal)),
+        )
+        for name, accepted in choices:
             if getattr(self, name) not in accepted:
                 raise EdgeqError(f"{name.replace('_', '-')} {getattr(self, name)!r}; accepted: {', '.join(accepted)}")
 
@@ -182,7 +202,7 @@ def compile_model(
         **choices: fields of `Options`.
 
     Raises:
-        EdgeqError: where the model, the data or an option cannot be used.
+        EdgeqError: where the model, the data or an option cannot be used, or the target has too little memory.
     """
     options = options or Options(**choices)
     file = ModelFile.read(model)
@@ -206,7 +226,16 @@ def compile_prepared(prepared: Prepared, name: str, options: Options) -> Compile
     passes = pipeline(float_ports=options.float_ports, dead_channels=options.dead_channels)
     graph, done = run_passes(prepared.graph, passes)
     done = (*prepared.done, *done)
-    program = build_program(graph, name, keep_inputs=options.keep_inputs)
+    board = None if options.target is None else read_target(options.target)
+    program = build_program(
+        graph,
+        name,
+        keep_inputs=options.keep_inputs,
+        machine=machine_for(board.core) if board else ANY,
+        goal=Goal(options.optimize),
+    )
+    if board:
+        _require_memory(program, board)
     source = ModelInfo(file.where, file.format, len(file.data), file.sha256)
     files = emit(program, Banner(__version__, file.where, source.sha256, str(options)))
     report = build_report(
@@ -219,6 +248,14 @@ def compile_prepared(prepared: Prepared, name: str, options: Options) -> Compile
         quantized=prepared.quantized,
     )
     return CompiledModel(prepared, done, program, report, {**files, MANIFEST: report.to_json()})
+
+
+def _require_memory(program: Program, board: Board) -> None:
+    """Refuse a board whose memory the arena alone does not fit into."""
+    capacity = max(memory.size for memory in board.of_kind("ram")) - board.reserved_ram
+    shortage = arena_shortage(program, capacity)
+    if shortage:
+        raise EdgeqError(f"{program.name} does not fit {board.name}: {shortage}")
 
 
 def _calibration(source: Any, preprocessing: Preprocessing | None) -> Calibration | None:

@@ -81,7 +81,8 @@ class LayerInfo:
         op: of edgeq's IR.
         source: the operator of the file.
         kernel: the C kernel; None for a view.
-        placement: "own" memory, "in place" of an input, or a "view" of its inputs, which takes no time.
+        placement: "own" memory, "in place" of an input, "overlapping" one that is read ahead of it, or a "view" of its
+            inputs, which takes no time.
         macs: multiply-accumulates.
         weight_bytes: constants in flash, counted at the first layer that uses them.
         scratch_bytes: memory that only this layer uses.
@@ -110,11 +111,20 @@ class BlockInfo:
 
 @dataclass(frozen=True)
 class MemoryInfo:
-    """The arena. `lower_bound_bytes`, the sum of what is live at `peak_layer`, is what no plan can undercut."""
+    """The arena.
+
+    Attributes:
+        arena_bytes: its size.
+        lower_bound_bytes: what no plan can undercut: the sum of what is live at `peak_layer`, less `shared_bytes`.
+        peak_layer: the layer at which most is live.
+        shared_bytes: that the output of that layer can take over from inputs of it.
+        live_at_peak: the sum.
+    """
 
     arena_bytes: int
     lower_bound_bytes: int
     peak_layer: int
+    shared_bytes: int
     live_at_peak: tuple[BlockInfo, ...]
 
 
@@ -277,7 +287,7 @@ def _quant(type_: TensorType) -> QuantInfo | None:
 def _memory(program: Program) -> MemoryInfo:
     plan = program.plan
     live = tuple(BlockInfo(b.offset, b.size, b.values) for b in plan.live_at_peak)
-    return MemoryInfo(plan.size, plan.lower_bound, plan.peak, live)
+    return MemoryInfo(plan.size, plan.lower_bound, plan.peak, plan.shared, live)
 
 
 def _layers(program: Program) -> tuple[LayerInfo, ...]:
@@ -309,10 +319,14 @@ def _constants(layer: Layer) -> set[str]:
 def _placement(program: Program, layer: Layer) -> str:
     if layer.kernel is None:
         return "view"
-    output = layer.outputs[0]
-    block = next(b for b in program.plan.blocks if output.value in b.values)
-    inputs = [i for i in layer.inputs if isinstance(i, ArenaRef)]
-    return "in place" if any(i.value in block.values and i.offset == output.offset for i in inputs) else "own"
+    (begin, end), *inputs = (
+        (ref.offset, ref.offset + program.graph.types[ref.value].bytes)
+        for ref in (layer.outputs[0], *layer.inputs)
+        if isinstance(ref, ArenaRef)
+    )
+    if begin in (first for first, _ in inputs):
+        return "in place"
+    return "overlapping" if any(first < end and begin < last for first, last in inputs) else "own"
 
 
 def _value(program: Program, ref: ArenaRef) -> ValueInfo:

@@ -73,10 +73,13 @@ def folded(*formats: str) -> tuple[str, ...]:
 
 
 def families(kernels: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Kernels by what they compute, `edgeq_add`, each with the element types that there is one for, `_s8`."""
+    """Kernels by what they compute, `edgeq_add`, each with the element types that there is one for, `_s8`.
+
+    With the instruction set, where it is made for one: `_s8__dsp`.
+    """
     found: dict[str, list[str]] = {}
     for name in kernels:
-        types = re.search(r"(_[a-z]\d+)+$", name)
+        types = re.search(r"(_[a-z]\d+)+(__[a-z]+)?$", name)
         suffix = types[0] if types else ""
         found.setdefault(name.removesuffix(suffix), []).append(suffix)
     return list(found.items())

@@ -82,7 +82,7 @@ def test_compile_writes_the_folder_and_prints_a_page(folder: Path) -> None:
     for said in (
         report.model.sha256,
         "s8[1,8,8,3], scale 0.05, zero point 3, 192 B",
-        "3 (1 view)",
+        "3 (1 view",
         f"{report.macs:,}",
         f"{report.weight_bytes:,} B",
         f"{report.memory.arena_bytes:,} B",

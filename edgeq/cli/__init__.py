@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgeq.cli import compare, inspect, ops, quantize, run, verify
+from edgeq.cli import compare, explain, inspect, ops, profile, quantize, run, targets, verify
 from edgeq.cli import compile as compile_
 from edgeq.cli.console import print_error
 from edgeq.errors import EdgeqError
@@ -63,6 +63,9 @@ for _command in (
     quantize.quantize_command,
     run.run_command,
     verify.verify_command,
+    profile.profile_command,
+    explain.explain_command,
+    targets.targets_command,
     inspect.inspect_command,
     ops.ops_command,
 ):

@@ -69,8 +69,9 @@ def _port(port: PortInfo) -> Text:
 
 def _layer_count(report: Report) -> str:
     placements = [layer.placement for layer in report.layers]
-    views, inplace = placements.count("view"), placements.count("in place")
-    notes = [plural(views, "view")] * bool(views) + [f"{inplace} in place"] * bool(inplace)
+    views = placements.count("view")
+    counts = [f"{placements.count(p)} {p}" for p in ("in place", "overlapping") if p in placements]
+    notes = [plural(views, "view")] * bool(views) + counts
     return f"{len(placements)} ({', '.join(notes)})" if notes else str(len(placements))
 
 

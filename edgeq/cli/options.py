@@ -12,6 +12,7 @@ from edgeq.cli.console import safe, tracking
 from edgeq.compiler import CompiledModel, Options, compile_model
 from edgeq.frontend import Calibration, ModelFile, Prepared, prepare
 from edgeq.quantize.data import Preprocessing
+from edgeq.quantize.quantizer import Track
 from edgeq.quantize.scheme import Scheme, read_scheme
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -166,16 +167,20 @@ def _words(option: click.Option, value: Any) -> list[str]:
 
 def compile_from(model: str, choices: Mapping[str, Any]) -> CompiledModel:
     """Compile what a command was given, with progress on a terminal."""
-    source = source_from(model, choices)
     with tracking(f"compiling {model}") as track:
-        return compile_model(
-            source.model,
-            source.options,
-            calibrate=source.calibration,
-            scheme=source.scheme,
-            shapes=source.shapes,
-            track=track,
-        )
+        return compile_source(source_from(model, choices), track)
+
+
+def compile_source(source: Source, track: Track) -> CompiledModel:
+    """Compile what a command was given."""
+    return compile_model(
+        source.model,
+        source.options,
+        calibrate=source.calibration,
+        scheme=source.scheme,
+        shapes=source.shapes,
+        track=track,
+    )
 
 
 def quantize_from(model: str, choices: Mapping[str, Any]) -> Prepared:
