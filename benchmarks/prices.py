@@ -22,6 +22,7 @@ from edgeq import resources
 from edgeq.emit import Banner, emit
 from edgeq.emulation import emulate
 from edgeq.errors import EdgeqError
+from edgeq.firmware import harness_files
 from edgeq.fixedpoint import Rounding
 from edgeq.kernels import KERNELS, Kernel
 from edgeq.program import Layer, build_program
@@ -139,7 +140,11 @@ def _code(kernel: Kernel, board: Board) -> int:
         rounding = resources.RUNTIME_ROUNDING / Rounding.DOUBLE.value
         include = [resources.RUNTIME_INCLUDE, resources.RUNTIME_SOURCES, rounding]
         source = resources.RUNTIME_SOURCES / kernel.source
-        (made,) = find_toolchain(board.core).compile("kernel", [source], include, folder, ["-O2"])
+        tools = find_toolchain(board.core)
+        if not tools.libc:
+            declared = harness_files("net", board.core.machine, libc=False, semihosting=False)["string.h"]
+            (folder / "string.h").write_text(declared, encoding="utf-8")
+        (made,) = tools.compile("kernel", [source], [*include, folder], folder, ["-O2"])
         with made.open("rb") as file:
             sections = list(ELFFile(file).iter_sections())
     return sum(s["sh_size"] for s in sections if s.name.startswith((".text", ".rodata")))

@@ -82,7 +82,7 @@ def _time(p: Profile) -> Text:
     if p.macs:
         text.append(f", {p.cycles / p.macs:.2f} per MAC")
     if p.milliseconds is not None:
-        text.append(f"; with about {number(p.waits)} more that the flash takes: ")
+        text.append(f"; with about {number(p.waits)} more that the flash takes: " if p.waits else ": ")
         text.append(f"{p.milliseconds:.2f} ms", "bold")
     return text
 
