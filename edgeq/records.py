@@ -5,11 +5,14 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from edgeq.errors import EdgeqError
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_T = TypeVar("_T", bound="DataclassInstance")
 _NAMES = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
 
 
@@ -40,7 +43,7 @@ def read_record(cls: type[_T], table: Mapping[str, Any], where: str, **given: An
         EdgeqError: naming the key that is unknown, missing, or has a value of another type.
     """
     hints = get_type_hints(cls)
-    wanted = {f.name: f for f in fields(cls) if f.name not in given}  # type: ignore[arg-type]  # a dataclass
+    wanted = {f.name: f for f in fields(cls) if f.name not in given}
     unknown = [key for key in table if key not in wanted]
     if unknown:
         raise EdgeqError(f"{where}: unknown key {unknown[0]!r}; accepted: {', '.join(wanted)}")

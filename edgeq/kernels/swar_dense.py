@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.kernels.kernel import Kernel
 from edgeq.kernels.overlap import least_distance
 from edgeq.kernels.steps import Scaling
 from edgeq.kernels.swar_stages import make_swar_stages
@@ -130,22 +129,3 @@ def units(params: DenseSwarParams) -> Mapping[str, int]:
         "pair": params.batches * pairs * blocks,
         "dot": params.batches * pairs * groups,
     }
-
-
-KERNELS = (
-    Kernel(
-        name="edgeq_dense_s8__swar",
-        family="dense",
-        isa="swar",
-        ops=("dense",),
-        accepts=DenseParams,
-        params=DenseSwarParams,
-        refuses=refuses,
-        pack=pack,
-        inputs=("s8",),
-        outputs=("s8",),
-        scratch=scratch,
-        overlap=overlap,
-        units=units,
-    ),
-)

@@ -44,25 +44,25 @@ static inline void edgeq_fill_planes(int32_t *plane, const struct edgeq_depthwis
 static inline void edgeq_four_channels_3x3(const struct edgeq_depthwise_3x3_params *p,
     const int8_t *input, const int32_t *filters, int32_t skipped, int8_t *output, int32_t *plane)
 {
-    struct edgeq_lines_3x3 todo = {EDGEQ_PLANE_CHANNELS - skipped, 0, p->out_length, p->stride,
+    struct edgeq_lines_3x3 strip = {EDGEQ_PLANE_CHANNELS - skipped, 0, p->out_length, p->stride,
         p->line_stride, p->out_step, p->out_line_step};
     int32_t begin = p->line_begin * p->line_stride - p->line_pad;
     int32_t end = begin; /* [begin, end) are the lines in the planes */
     output += p->line_begin * p->out_line_step;
-    for (int32_t line = p->line_begin; line < p->line_end; line += todo.lines) {
+    for (int32_t line = p->line_begin; line < p->line_end; line += strip.lines) {
         int32_t first = line * p->line_stride - p->line_pad;
         int32_t kept = end > first ? end - first : 0;
-        todo.lines = edgeq_between(p->line_end - line, 1, p->filling);
+        strip.lines = edgeq_between(p->line_end - line, 1, p->filling);
         edgeq_move_lines(plane, p->columns, first - begin, kept);
         begin = first;
-        end = begin + (todo.lines - 1) * p->line_stride + 3;
+        end = begin + (strip.lines - 1) * p->line_stride + 3;
         edgeq_fill_planes(plane + kept * EDGEQ_PLANE_LINE, p, input, begin + kept, end);
         edgeq_lines_3x3(
-            &todo, plane + skipped, filters + skipped * EDGEQ_FILTER_WORDS, output + skipped);
+            &strip, plane + skipped, filters + skipped * EDGEQ_FILTER_WORDS, output + skipped);
         if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-            edgeq_clamp_lines(p, output, todo.lines);
+            edgeq_clamp_lines(p, output, strip.lines);
         }
-        output += todo.lines * p->out_line_step;
+        output += strip.lines * p->out_line_step;
     }
 }
 
