@@ -106,7 +106,7 @@ def select(
         if op not in kernel.ops:
             continue
         mismatch = _mismatch(kernel, inputs, outputs) or _other_params(kernel, params)
-        reason = mismatch or _isa(kernel, machine) or kernel.refuses(params)
+        reason = mismatch or _width(kernel, params) or _isa(kernel, machine) or kernel.refuses(params)
         if reason is None:
             options.append(_option(kernel, params, inputs, outputs, machine))
         else:
@@ -147,6 +147,13 @@ def _slowness(option: Option, machine: Machine) -> tuple[float, int]:
     unknown = float("inf") if machine.prices else 0.0
     cycles = unknown if option.cycles is None else option.cycles
     return cycles, -machine.isas.index(option.kernel.isa)
+
+
+def _width(kernel: Kernel, params: Params) -> str | None:
+    found = getattr(params, "weight_bits", 8)
+    if found in kernel.weight_bits:
+        return None
+    return f"weights of {found} bits; accepted: {' or '.join(map(str, kernel.weight_bits))}"
 
 
 def _isa(kernel: Kernel, machine: Machine) -> str | None:

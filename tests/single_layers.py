@@ -33,24 +33,26 @@ def layer(
     y: tuple[int, ...],
     bias: Any = None,
     scales: Scales | None = None,
+    dtypes: tuple[DType, DType, DType] = (DType.S8, DType.S8, DType.S8),
 ) -> Graph:
-    """A graph of one node; `bias` counts in steps of the sums."""
+    """A graph of one node; `bias` counts in steps of the sums, `dtypes` are those of input, weights and output."""
     s = scales or Scales()
     axis = 3 if op == "depthwise_conv2d" else 0
     channels = weights.shape[axis]
     by_channel = Quant((s.weights,) * channels, (0,) * channels, axis)
     types = {
-        "x": TensorType(x, DType.S8, Quant.per_tensor(s.x, s.x_zero)),
+        "x": TensorType(x, dtypes[0], Quant.per_tensor(s.x, s.x_zero)),
         "w": TensorType(
-            weights.shape, DType.S8, Quant.per_tensor(s.weights, s.weights_zero) if s.weights_zero else by_channel
+            weights.shape, dtypes[1], Quant.per_tensor(s.weights, s.weights_zero) if s.weights_zero else by_channel
         ),
-        "y": TensorType(y, DType.S8, Quant.per_tensor(s.y, s.y_zero)),
+        "y": TensorType(y, dtypes[2], Quant.per_tensor(s.y, s.y_zero)),
     }
     constants = {"w": weights.astype(np.int8)}
     if bias is not None:
         step = s.x * s.weights
-        types["b"] = TensorType(bias.shape, DType.S32, Quant((step,) * channels, (0,) * channels, bias.ndim - 1))
-        constants["b"] = bias.astype(np.int32)
+        sums = DType.S64 if dtypes[0] is DType.S16 else DType.S32
+        types["b"] = TensorType(bias.shape, sums, Quant((step,) * channels, (0,) * channels, bias.ndim - 1))
+        constants["b"] = bias.astype(sums.numpy)
     operands = ("x", *constants)
     node = Node("n", op, operands, ("y",), attrs, op)
     return Graph("layer", ("x",), ("y",), (node,), types, constants)

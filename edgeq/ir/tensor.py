@@ -11,8 +11,14 @@ Shape = tuple[int, ...]
 
 
 class DType(Enum):
-    """Element types, by the names they have in text form and in kernel names."""
+    """Element types, by the names they have in text form and in kernel names.
 
+    Arrays hold elements of less than 8 bits as int8; C has them packed (`edgeq.ops.packing`).
+    """
+
+    B1 = "b1"  # -1 or 1
+    S2 = "s2"
+    S4 = "s4"
     S8 = "s8"
     U8 = "u8"
     S16 = "s16"
@@ -28,8 +34,18 @@ class DType(Enum):
 
     @property
     def bytes(self) -> int:
-        """Size of one element."""
+        """Size of one element, in an array."""
         return self.numpy.itemsize
+
+    @property
+    def bits(self) -> int:
+        """Size of one element, as C stores it."""
+        return _NARROW.get(self, 8 * self.bytes)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether C packs several elements into a byte."""
+        return self in _NARROW
 
     @property
     def is_float(self) -> bool:
@@ -39,8 +55,10 @@ class DType(Enum):
     @property
     def range(self) -> tuple[int, int]:
         """Smallest and largest integer of an integer type."""
-        info = np.iinfo(self.numpy)
-        return int(info.min), int(info.max)
+        if self is DType.B1:
+            return -1, 1
+        half = 1 << (self.bits - 1)
+        return (0, 2 * half - 1) if self.numpy.kind == "u" else (-half, half - 1)
 
     @staticmethod
     def of(dtype: Any) -> "DType":
@@ -48,6 +66,7 @@ class DType(Enum):
         return _FROM_NUMPY[np.dtype(dtype)]
 
 
+_NARROW = {DType.B1: 1, DType.S2: 2, DType.S4: 4}
 _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.S8: np.dtype(np.int8),
     DType.U8: np.dtype(np.uint8),
@@ -58,6 +77,7 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.BOOL: np.dtype(np.bool_),
 }
 _FROM_NUMPY = {dtype: name for name, dtype in _NUMPY.items()}
+_NUMPY |= dict.fromkeys(_NARROW, np.dtype(np.int8))
 
 
 @dataclass(frozen=True)
@@ -107,7 +127,7 @@ class TensorType:
     @property
     def bytes(self) -> int:
         """Number of bytes, dense."""
-        return self.size * self.dtype.bytes
+        return -(-self.size * self.dtype.bits // 8)
 
     @property
     def scale(self) -> float:

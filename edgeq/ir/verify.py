@@ -69,6 +69,8 @@ def _value_violations(graph: Graph) -> Iterator[_Violation]:
             yield name, "constant has no type"
         elif array.shape != declared.shape or array.dtype != declared.dtype.numpy:
             yield name, f"constant of {array.dtype}{list(array.shape)} is declared {declared}"
+        elif declared.dtype.is_narrow and not _within(array, declared.dtype):
+            yield name, f"constant holds what {declared} does not"
 
 
 def _node_violations(
@@ -101,6 +103,8 @@ def _node_violations(
 def _type_violations(name: str, type_: TensorType, *, constant: bool) -> Iterator[_Violation]:
     if any(d < (0 if constant else 1) for d in type_.shape):
         yield name, f"{type_} has too small a dimension"
+    if type_.dtype.is_narrow and not constant:
+        yield name, f"{type_} is computed; only constants are narrower than a byte"
     quant = type_.quant
     if quant is None:
         return
@@ -113,3 +117,9 @@ def _type_violations(name: str, type_: TensorType, *, constant: bool) -> Iterato
     low, high = type_.dtype.range
     if not all(low <= z <= high for z in quant.zero_point):
         yield name, f"{type_}: zero point out of range"
+
+
+def _within(array: Any, dtype: DType) -> bool:
+    """Whether all elements are some of a narrow type; of one bit, 0 is none."""
+    low, high = dtype.range
+    return bool(((array >= low) & (array <= high)).all() and (dtype is not DType.B1 or array.all()))

@@ -15,7 +15,11 @@ from edgeq.kernels import (
 )
 from edgeq.kernels.kernel import Kernel
 from edgeq.kernels.overlap import channelwise, filterwise, in_runs
+from edgeq.kernels.packed import NARROW, pack_weights
 from edgeq.ops.conv2d import Conv2dParams, Conv2dS16Params
+
+_ACTIVATIONS = (("s8", "s8"), ("s8", "s16"), ("s16", "s8"), ("s16", "s16"))
+"""Of input and output."""
 
 
 def _refuses_planes(p: Conv2dParams) -> str | None:
@@ -108,6 +112,22 @@ KERNELS = (
         inputs=("s16",),
         outputs=("s16",),
         overlap=channelwise("s16", "s16"),
+    ),
+    *(
+        Kernel(
+            name=f"edgeq_{op}_packed_{x}" if x == y else f"edgeq_{op}_packed_{x}_{y}",
+            family="conv2d",
+            ops=(op,),
+            params=Conv2dParams if x == "s8" else Conv2dS16Params,
+            pack=pack_weights,
+            weight_bits=NARROW,
+            inputs=(x,),
+            outputs=(y,),
+            overlap=order(x, y),
+            units=work.convolution,
+        )
+        for op, order in (("conv2d", filterwise), ("depthwise_conv2d", channelwise))
+        for x, y in _ACTIVATIONS
     ),
     *(
         Kernel(

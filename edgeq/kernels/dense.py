@@ -3,7 +3,11 @@
 from edgeq.kernels import dsp_dense, mve_dense, swar_dense, work
 from edgeq.kernels.kernel import Kernel
 from edgeq.kernels.overlap import dense_rows
+from edgeq.kernels.packed import NARROW, pack_weights
 from edgeq.ops.dense import DenseParams, DenseS16Params
+
+_ACTIVATIONS = (("s8", "s8"), ("s8", "s16"), ("s16", "s8"), ("s16", "s16"))
+"""Of input and output."""
 
 KERNELS = (
     Kernel(
@@ -42,6 +46,21 @@ KERNELS = (
         inputs=("s16",),
         outputs=("s16",),
         overlap=dense_rows("s16", "s16"),
+    ),
+    *(
+        Kernel(
+            name=f"edgeq_dense_packed_{x}" if x == y else f"edgeq_dense_packed_{x}_{y}",
+            family="dense",
+            ops=("dense",),
+            params=DenseParams if x == "s8" else DenseS16Params,
+            pack=pack_weights,
+            weight_bits=NARROW,
+            inputs=(x,),
+            outputs=(y,),
+            overlap=dense_rows(x, y),
+            units=work.dense,
+        )
+        for x, y in _ACTIVATIONS
     ),
     Kernel(
         name="edgeq_dense_s8__dsp",

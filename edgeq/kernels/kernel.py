@@ -40,6 +40,7 @@ class Kernel:
         inplace: inputs in whose place the output may lie, if it is not larger.
         overlap: how many bytes before the first input the output has to begin, at least, to share memory with it;
             negative where it may begin behind it; None: no sharing. By the kernel's Params.
+        weight_bits: widths of the weights that it reads; ops without any have none.
         units: what the time of a call depends on, by the kernel's Params: names and counts; prices are per unit.
     """
 
@@ -56,6 +57,7 @@ class Kernel:
     accepts: type[Params] | None = None
     pack: Callable[[Any], Params] | None = None
     overlap: Callable[[Any], int | None] = lambda _: None
+    weight_bits: tuple[int, ...] = (8,)
     units: Callable[[Any], Mapping[str, int]] | None = None
 
     @property

@@ -16,6 +16,7 @@ from edgeq.fixedpoint import requantize, requantize64
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
 from edgeq.ops.filters import (
+    WEIGHTS,
     channel_scales,
     int32_bias,
     int64_bias,
@@ -101,7 +102,8 @@ class Conv2dParams(ConvGeometry):
 
     `bias` holds one row of `out_c` values per region of output positions: the region of row y, column x is
     `bias_row[y] * bias_cols + bias_col[x]`, or 0 everywhere where `bias_row` is null. More than one region comes from
-    channels that were removed because they are constant per position (`passes.remove_dead_channels`).
+    channels that were removed because they are constant per position (`passes.remove_dead_channels`). `weights` of less
+    than 8 `weight_bits` are packed by the kernel's row.
     """
 
     struct: ClassVar[str] = "conv2d"
@@ -112,6 +114,7 @@ class Conv2dParams(ConvGeometry):
     act_min: I32
     act_max: I32
     bias_cols: I32
+    weight_bits: I32
     weights: S8Data
     bias: S32Data
     multiplier: S32Data
@@ -130,6 +133,7 @@ class Conv2dS16Params(ConvGeometry):
     act_min: I32
     act_max: I32
     bias_cols: I32
+    weight_bits: I32
     weights: S8Data
     bias: S64Data
     multiplier: S16Data
@@ -228,7 +232,7 @@ def _lower(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Con
 def _lower_s8(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Conv2dParams:
     x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
     weights = lowering.constant(1, "the filter")
-    scales = channel_scales(weight_type, _channel_axis(attrs))
+    scales = channel_scales(weight_type, _channel_axis(attrs), WEIGHTS)
     offset = weight_offset(weight_type)
     # Asymmetric weights come from uint8 models, whose kernels multiply the scales in float32.
     multiplier, shift = multipliers(x, scales, output, float32_product=offset != 0)
@@ -243,6 +247,7 @@ def _lower_s8(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> 
         act_min=low,
         act_max=high,
         bias_cols=_columns(bias_col),
+        weight_bits=weight_type.dtype.bits,
         weights=weights,
         bias=np.zeros(output.shape[3], np.int32) if bias is None else int32_bias(bias),
         multiplier=multiplier,
@@ -255,7 +260,7 @@ def _lower_s8(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> 
 def _lower_s16(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> Conv2dS16Params:
     x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
     weights = lowering.constant(1, "the filter")
-    multiplier, shift = multipliers64(x, channel_scales(weight_type, _channel_axis(attrs)), output)
+    multiplier, shift = multipliers64(x, channel_scales(weight_type, _channel_axis(attrs), WEIGHTS), output)
     require_symmetric_weights(weight_type)
     bias, bias_row, bias_col = _bias_regions(lowering)
     bias = int64_bias(bias, output.shape[3])
@@ -267,6 +272,7 @@ def _lower_s16(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) ->
         act_min=low,
         act_max=high,
         bias_cols=_columns(bias_col),
+        weight_bits=weight_type.dtype.bits,
         weights=weights,
         bias=bias,
         multiplier=multiplier,

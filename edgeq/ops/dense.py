@@ -16,6 +16,7 @@ from edgeq.fixedpoint import requantize, requantize64, wrap_int32
 from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
 from edgeq.ops.filters import (
+    WEIGHTS,
     channel_scales,
     int32_bias,
     int64_bias,
@@ -54,7 +55,7 @@ class DenseParams(Params):
     """Integers of a dense layer with int8 inputs; weights are `[out_features, in_features]`.
 
     No value of the input is padding, so the input's zero point is in the bias: `bias - zero_point * sum(weights)`,
-    modulo 2**32 as the accumulator is.
+    modulo 2**32 as the accumulator is. `weights` of less than 8 `weight_bits` are packed by the kernel's row.
     """
 
     struct: ClassVar[str] = "dense"
@@ -66,6 +67,7 @@ class DenseParams(Params):
     output_offset: I32
     act_min: I32
     act_max: I32
+    weight_bits: I32
     weights: S8Data
     bias: S32Data
     multiplier: S32Data
@@ -85,6 +87,7 @@ class DenseS16Params(Params):
     output_offset: I32
     act_min: I32
     act_max: I32
+    weight_bits: I32
     weights: S8Data
     bias: S64Data
     multiplier: S16Data
@@ -121,7 +124,7 @@ def _lower(attrs: DenseAttrs, lowering: Lowering) -> DenseParams | DenseS16Param
 def _lower_s8(attrs: DenseAttrs, lowering: Lowering) -> DenseParams:
     x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
     weights = lowering.constant(1, "the filter")
-    multiplier, shift = multipliers(x, channel_scales(weight_type, 0), output)
+    multiplier, shift = multipliers(x, channel_scales(weight_type, 0, WEIGHTS), output)
     offset = weight_offset(weight_type)
     centred = weights.astype(np.int64) + offset
     require_int32_sums(centred, (1,), -x.dtype.range[0])
@@ -136,6 +139,7 @@ def _lower_s8(attrs: DenseAttrs, lowering: Lowering) -> DenseParams:
         output_offset=output.zero_point,
         act_min=low,
         act_max=high,
+        weight_bits=weight_type.dtype.bits,
         weights=weights,
         bias=wrap_int32(base - x.zero_point * centred.sum(axis=1)).astype(np.int32),
         multiplier=multiplier,
@@ -146,7 +150,7 @@ def _lower_s8(attrs: DenseAttrs, lowering: Lowering) -> DenseParams:
 def _lower_s16(attrs: DenseAttrs, lowering: Lowering) -> DenseS16Params:
     x, weight_type, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
     weights = lowering.constant(1, "the filter")
-    multiplier, shift = multipliers64(x, channel_scales(weight_type, 0), output)
+    multiplier, shift = multipliers64(x, channel_scales(weight_type, 0, WEIGHTS), output)
     offset = weight_offset(weight_type)
     bias = int64_bias(lowering.optional(2, "the bias"), len(weights))
     require_int48_sums(weights.astype(np.int64) + offset, (1,), largest_step(x), bias)
@@ -159,6 +163,7 @@ def _lower_s16(attrs: DenseAttrs, lowering: Lowering) -> DenseS16Params:
         output_offset=output.zero_point,
         act_min=low,
         act_max=high,
+        weight_bits=weight_type.dtype.bits,
         weights=weights,
         bias=bias,
         multiplier=multiplier,

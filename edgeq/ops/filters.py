@@ -1,4 +1,4 @@
-"""What every op with constant int8 weights shares: scales per output channel, multipliers, biases, safe sums."""
+"""What every op with constant weights shares: scales per output channel, multipliers, biases, safe sums."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,13 @@ from edgeq.ops.op import Array, require_dtype
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-def channel_scales(weights: TensorType, axis: int) -> tuple[float, ...]:
+WEIGHTS = (DType.S8, DType.S4, DType.S2, DType.B1)
+"""Element types of weights; only ops that say so take the narrow ones."""
+
+
+def channel_scales(weights: TensorType, axis: int, accepted: Sequence[DType] = (DType.S8,)) -> tuple[float, ...]:
     """The scale of every output channel, whose dimension is `axis`."""
-    require_dtype(weights, DType.S8, what="the filter")
+    require_dtype(weights, *accepted, what="the filter")
     quant = weights.quant
     if quant is None:
         raise Refusal("the filter is not quantized; it needs a scale")

@@ -5,7 +5,7 @@ an error of each weight costs (GPTQ); its bias then takes up what is left of the
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,13 +20,19 @@ from edgeq.quantize.data import CalibrationData
 from edgeq.quantize.encoding import Encoding, Encodings
 from edgeq.quantize.layer_statistics import LayerStatistics, Moments, statistics
 from edgeq.quantize.layers import Layer, layer_of
-from edgeq.quantize.scheme import Choice, Scheme
+from edgeq.quantize.scheme import WEIGHTS, Choice, Scheme
 from edgeq.quantize.stream import Chunk, Noise, Runner, fake_quantize
 
-_PROPAGATION = 4.0
+_PROPAGATION, _NARROW_PROPAGATION = 4.0, 0.1
 """Damping of `propagated_target`: what arrives wrong is undone along the few strongest directions of a layer's inputs,
 which is all that a hundred samples tell of it. Gains 0.3 dB at 8 bits on average over five nets; much less damping
-fits the samples, 0.1 loses 0.3 dB of kws."""
+fits the samples, 0.1 loses 0.3 dB of kws. Weights of less than 8 bits leave more to be undone."""
+
+_NARROW = ("conv2d", "depthwise_conv2d", "dense")
+"""Ops that have kernels for weights of less than 8 bits."""
+
+_FEW_SAMPLES = 30
+"""With less, only little is undone."""
 
 _BIAS_ROOM = 1.25
 """A bias may grow by that factor when it is corrected."""
@@ -98,6 +104,27 @@ def _enough(runner: Runner, data: CalibrationData | None) -> CalibrationData | N
     return data if len(data) <= most else data.split(most)[0]
 
 
+def _edges(graph: Graph) -> set[str]:
+    """Layers that no other layer comes before, or none behind."""
+    layers = {node.name for node in graph.nodes if layer_of(graph, node) is not None}
+    forward = [(node.name, node.inputs, node.outputs) for node in graph.nodes]
+    backward = [(name, outputs, inputs) for name, inputs, outputs in reversed(forward)]
+    return _unreached(forward, layers) | _unreached(backward, layers)
+
+
+def _unreached(steps: Iterable[tuple[str, Sequence[str], Sequence[str]]], layers: set[str]) -> set[str]:
+    """Layers among steps (name, from, to) that no other one leads to."""
+    led_to: set[str] = set()
+    found = set()
+    for name, sources, targets in steps:
+        reached = not led_to.isdisjoint(sources)
+        if name in layers and not reached:
+            found.add(name)
+        if name in layers or reached:
+            led_to.update(targets)
+    return found
+
+
 class _Fitter:
     def __init__(self, runner: Runner, encodings: Encodings, scheme: Scheme) -> None:
         self._runner = runner
@@ -108,12 +135,15 @@ class _Fitter:
         self._readings = encodings.readings
         self._reals: dict[str, Array] = {}
         self._biases: dict[str, Array] = {}
+        self._edges = _edges(runner.graph)
+        self._samples = 0
         self._positions = {node.name: n for n, node in enumerate(runner.graph.nodes)}
         self._fits: list[LayerFit] = []
 
     def run(self, data: CalibrationData | None, done: Callable[[], None]) -> Fitted:
         source = self._runner.graph
         states = [self._start(chunk) for chunk in self._runner.chunks(data)] if data is not None else []
+        self._samples = sum(state.chunk.count for state in states)
         last_use = {v: n for n, node in enumerate(source.nodes) for v in node.inputs if v}
         for number, node in enumerate(source.nodes):
             self._round_constants(node)
@@ -172,7 +202,7 @@ class _Fitter:
     def _layer(self, node: Node, layer: Layer, states: Sequence[_State]) -> None:
         name = node.inputs[1]
         matrix = layer.matrix(self._graph.constants[name].astype(np.float64))
-        choice = self._scheme.of(self._graph, node.outputs[0])
+        choice = self._scheme.of(self._graph, node.outputs[0], edge=node.name in self._edges)
         given = name in self._integers
         seen = self._seen(node, layer, states, moments=choice.weight_rounding == "gptq" and not given)
         if given:
@@ -202,21 +232,31 @@ class _Fitter:
     def _choose(self, node: Node, layer: Layer, matrix: Array, moments: Moments | None, choice: Choice) -> Array:
         """Choose integers and scales, note them, and return the reals that they stand for."""
         per_channel = not choice.per_tensor
+        bits, dtype = WEIGHTS[choice.weights if node.op in _NARROW else "int8"]
         lowest = self._lowest(node, matrix)
         target = matrix
         if moments is not None:
-            target = gptq.propagated_target(matrix, moments.hessian, moments.cross, _PROPAGATION)
-        method = weights.WeightRange.MSE if choice.weight_rounding == "gptq" else weights.WeightRange.MINMAX
-        scales = weights.choose_scales(target, per_channel=per_channel, method=method)
+            damping = _NARROW_PROPAGATION if bits < 8 and self._samples >= _FEW_SAMPLES else _PROPAGATION
+            target = gptq.propagated_target(matrix, moments.hessian, moments.cross, damping)
+        scales = self._scales(target, bits, moments, choice)
         scales = np.maximum(scales, lowest if per_channel else lowest.max())
         if moments is None:
-            integers = weights.round_to(target, scales)
+            integers = weights.round_to(target, scales, bits)
         else:
-            integers, scales = gptq.fit(target, moments.hessian, scales, per_channel=per_channel, lowest=lowest)
+            integers, scales = gptq.fit(target, moments.hessian, scales, bits, per_channel=per_channel, lowest=lowest)
         name, flat = node.inputs[1], tuple(float(s) for s in scales.reshape(-1))
-        self._values[name] = Encoding(DType.S8, Quant(flat, (0,) * len(flat), layer.axis))
+        self._values[name] = Encoding(dtype, Quant(flat, (0,) * len(flat), layer.axis))
         self._integers[name] = np.ascontiguousarray(layer.weights(integers))
         return np.asarray(integers * scales[..., None].astype(np.float64))
+
+    def _scales(self, target: Array, bits: int, moments: Moments | None, choice: Choice) -> weights.Scales:
+        """To round from: of few bits those with the least error of the outputs."""
+        found, hessian = weights.WeightRange.MINMAX, None
+        if choice.weight_rounding == "gptq" or bits < 8:
+            found = weights.WeightRange.MSE
+        if moments is not None and bits < 8:
+            found, hessian = weights.WeightRange.HESSIAN, gptq.damped(moments.hessian)
+        return weights.choose_scales(target, bits, per_channel=not choice.per_tensor, method=found, hessian=hessian)
 
     def _lowest(self, node: Node, matrix: Array) -> weights.Scales:
         """Scales below which the bias would not fit its integers, or a sum would be multiplied by nothing."""

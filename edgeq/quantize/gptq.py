@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeq.quantize.weights import FloatArray, Integers, Scales, largest_integer, squared_error
+from edgeq.quantize.weights import FloatArray, Integers, Scales, nearest_integers, squared_error
 
 _LEAST_DAMPING = 1e-6
 """Of the mean diagonal: keeps a Hessian of fewer rows than columns definite in double precision."""
@@ -91,11 +91,10 @@ def gptq(
         weights: `[..., out, in]`.
         hessian: `[..., in, in]`.
         scales: `[..., out]`.
-        bits: 2 to 8.
+        bits: 1 to 8.
         damping: share of the Hessian's mean diagonal that is added to it.
         block: columns between two updates of all that are left; any number gives the same but for rounding.
     """
-    limit = largest_integer(bits)
     size = weights.shape[-1]
     order = np.argsort(-np.diagonal(hessian, axis1=-2, axis2=-1), axis=-1, kind="stable")
     # Damped before it is reordered: the order is that of the inputs, and damping does not change it.
@@ -108,7 +107,7 @@ def gptq(
         errors = np.empty((*left.shape[:-1], stop - start))
         for column in range(start, stop):
             value = left[..., column]
-            integer = np.clip(np.rint(value / steps), -limit, limit)
+            integer = nearest_integers(value / steps, bits)
             error = (value - integer * steps) / factor[..., column, column, None]
             left[..., column:stop] -= error[..., None] * factor[..., column, None, column:stop]
             rounded[..., column] = integer
@@ -149,12 +148,11 @@ def refine(
         integers: to start from.
         hessian: `[..., in, in]`.
         scales: `[..., out]`.
-        bits: 2 to 8.
+        bits: 1 to 8.
         damping: as in `gptq`; the error is that under the damped Hessian.
         sweeps: how often each integer is looked at, at most.
         block: columns between two updates of all gradients; any number gives the same but for rounding.
     """
-    limit = largest_integer(bits)
     heavy = damped(hessian, damping)
     curvature = np.diagonal(heavy, axis1=-2, axis2=-1)
     steps = scales.astype(np.float64)
@@ -168,7 +166,7 @@ def refine(
             for j in range(slopes.shape[-1]):
                 column = start + j
                 wanted = current[..., column] + slopes[..., j] / (curvature[..., column, None] * steps)
-                best = np.clip(np.rint(wanted), -limit, limit)
+                best = nearest_integers(wanted, bits)
                 change = (best - current[..., column]) * steps
                 slopes -= change[..., None] * heavy[..., column, None, part]
                 current[..., column] = best
@@ -227,7 +225,7 @@ def fit(
         weights: `[..., out, in]`.
         hessian: `[..., in, in]`.
         scales: to start from, `[..., out]`; not below `lowest`.
-        bits: 2 to 8.
+        bits: 1 to 8.
         damping: as in `gptq`.
         per_channel: as in `refit_scales`.
         lowest: as in `refit_scales`.

@@ -22,6 +22,15 @@ from edgeq.quantize.ranges import METHODS, Target
 AUTO = "auto"
 ROUNDINGS = ("gptq", "nearest")
 
+WEIGHTS = {
+    "int8": (8, DType.S8),
+    "int4": (4, DType.S4),
+    "int3": (3, DType.S4),
+    "int2": (2, DType.S2),
+    "binary": (1, DType.B1),
+}
+"""Name to the bits that integers use, and the type that they are stored in."""
+
 
 def _choice(default: Any, text: str, accepted: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"help": text, "accepted": accepted})
@@ -32,7 +41,8 @@ class Choice:
     """What can differ from layer to layer.
 
     Attributes:
-        activations: "int8" or "int16"; weights are int8 either way.
+        activations: "int8" or "int16".
+        weights: "int8", "int4", "int3" (stored in 4 bits), "int2" (-1, 0 and 1) or "binary" (-1 and 1).
         method: how the range of an activation is chosen; "auto": what measures best on the calibration data.
         symmetric: zero points of activations are 0.
         per_tensor: one scale for all weights of a layer instead of one per output channel.
@@ -40,6 +50,7 @@ class Choice:
     """
 
     activations: str = _choice("int8", "Of activations", ("int8", "int16"))
+    weights: str = _choice("int8", "Of layers, but for the first and the last", tuple(WEIGHTS))
     method: str = _choice(AUTO, "How ranges are chosen", (AUTO, *METHODS))
     symmetric: bool = _choice(False, "Zero points of activations are 0.")
     per_tensor: bool = _choice(False, "One scale for all weights of a layer, not one per channel.")
@@ -85,12 +96,14 @@ class Scheme(Choice):
         outputs: element type of small outputs of weighted layers, and of what a softmax at the end reads: 16 bits cost
             a few bytes and keep all that the sums know.
         bias_correction: biases undo the mean error of their layer.
+        edges: weights of the first and the last layer: "int8", unless a rule says something else, or as the others.
         equalize: cross-layer equalization before anything is quantized.
         layers: rules for single layers; the last one that fits counts.
     """
 
     outputs: str = _choice("int16", "Of small outputs", ("int8", "int16"))
     bias_correction: bool = _choice(True, "Biases do not undo the mean error of their layer.")
+    edges: str = _choice("int8", "Of the weights of the first and the last layer", ("int8", "same"))
     equalize: bool = _choice(False, "Equalize the ranges of channels across layers first.")
     layers: tuple[Rule, ...] = ()
 
@@ -98,9 +111,9 @@ class Scheme(Choice):
         for f in fields(self):
             _require_accepted(f, getattr(self, f.name), f.name.replace("_", "-"))
 
-    def of(self, graph: Graph, value: str) -> Choice:
-        """The choices for a value: those of the layer that makes it."""
-        choice: Choice = self
+    def of(self, graph: Graph, value: str, *, edge: bool = False) -> Choice:
+        """The choices for a value: those of the layer that makes it; `edge`: whether it is the first or the last."""
+        choice: Choice = replace(self, weights="int8") if edge and self.edges == "int8" else self
         for rule in self.layers:
             if rule.fits(graph, value):
                 choice = replace(choice, **rule.changes)

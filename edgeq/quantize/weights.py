@@ -1,6 +1,6 @@
 """Integers for weights: symmetric scales per output channel, and rounding to nearest.
 
-    weight = integer * scale,    |integer| <= 2**(bits - 1) - 1
+    weight = integer * scale,    |integer| <= 2**(bits - 1) - 1;    of one bit, integer is -1 or 1
 
 Weights are matrices `[..., out, in]` (`edgeq.quantize.layers`), scales `[..., out]`.
 """
@@ -43,9 +43,17 @@ class WeightRange(Enum):
 
 def largest_integer(bits: int) -> int:
     """The largest magnitude of a weight; Refusal where there are no such weights."""
-    if not 2 <= bits <= 8:
-        raise Refusal(f"weights of {bits} bits; accepted: 2 to 8")
-    return (1 << (bits - 1)) - 1
+    if not 1 <= bits <= 8:
+        raise Refusal(f"weights of {bits} bits; accepted: 1 to 8")
+    return max(1, (1 << (bits - 1)) - 1)
+
+
+def nearest_integers(steps: FloatArray, bits: int) -> FloatArray:
+    """The nearest of the integers that weights can be, as floats."""
+    if bits == 1:
+        return np.where(steps < 0, -1.0, 1.0)
+    limit = largest_integer(bits)
+    return np.asarray(np.clip(np.rint(steps), -limit, limit))
 
 
 def choose_scales(
@@ -62,7 +70,7 @@ def choose_scales(
 
     Args:
         weights: `[..., out, in]`.
-        bits: 2 to 8.
+        bits: 1 to 8.
         per_channel: one scale for each row; otherwise all are the same.
         method: what is made small.
         hessian: `[..., in, in]`, for HESSIAN (`edgeq.quantize.gptq.Moment`).
@@ -116,9 +124,7 @@ def squared_error(
 
 def round_to(weights: FloatArray, scales: FloatArray, bits: int = 8) -> Integers:
     """The nearest integers, `[..., out, in]`."""
-    limit = largest_integer(bits)
-    steps = np.rint(weights / scales[..., None].astype(np.float64))
-    return np.clip(steps, -limit, limit).astype(np.int8)
+    return nearest_integers(weights / scales[..., None].astype(np.float64), bits).astype(np.int8)
 
 
 def nearest(

@@ -3,6 +3,7 @@
 #define EDGEQ_DOT_S8_H
 
 #include "out_of_line.h"
+#include "packed_weights.h"
 
 #include <stdint.h>
 
@@ -30,6 +31,17 @@ static EDGEQ_OUT_OF_LINE int32_t edgeq_add_products_s8(int32_t sum, const int8_t
     }
     for (; count > 0; count--) {
         sum += edgeq_product_s8(input++, weights++, offsets);
+    }
+    return sum;
+}
+
+/* The same with weights of `bits` bits, from number `first` on. */
+static inline int32_t edgeq_add_packed_products_s8(int32_t sum, const int8_t *input,
+    const int8_t *weights, int32_t first, int32_t count, int32_t bits, struct edgeq_offsets offsets)
+{
+    for (const int8_t *end = input + count; input < end; input++, first++) {
+        int32_t weight = edgeq_packed_weight(weights, first, bits);
+        sum += (*input + offsets.input) * (weight + offsets.weight);
     }
     return sum;
 }

@@ -81,7 +81,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("activations = 8", "activations is 8; accepted: a string"),
         ("symmetric = 1", "symmetric is 1; accepted: true or false"),
         ('symmetric = "yes"', "symmetric is 'yes'; accepted: true or false"),
-        ("bits = 8", "unknown key 'bits'; accepted: activations, method, symmetric, per-tensor, weight-rounding, out"),
+        ("bits = 8", "unknown key 'bits'; accepted: activations, weights, method, symmetric"),
         ("layers = 3", r"layers; accepted: tables, each headed \[\[layers\]\]"),
         ("layers = [1]", r"layers; accepted: tables, each headed \[\[layers\]\]"),
         ('[layers]\nmatch = "a"', r"layers; accepted: tables, each headed \[\[layers\]\]"),

@@ -31,6 +31,7 @@ struct edgeq_conv2d_params {
     int32_t act_min;
     int32_t act_max;
     int32_t bias_cols;
+    int32_t weight_bits;
     const int8_t *weights;
     const int32_t *bias;
     const int32_t *multiplier;
@@ -61,6 +62,7 @@ struct edgeq_conv2d_s16_params {
     int32_t act_min;
     int32_t act_max;
     int32_t bias_cols;
+    int32_t weight_bits;
     const int8_t *weights;
     const int64_t *bias;
     const int16_t *multiplier;
@@ -409,6 +411,22 @@ void edgeq_depthwise_conv2d_s8_s16(
 void edgeq_depthwise_conv2d_s16_s8(
     const struct edgeq_conv2d_s16_params *params, const int16_t *input, int8_t *output);
 void edgeq_depthwise_conv2d_s16(
+    const struct edgeq_conv2d_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_conv2d_packed_s8(
+    const struct edgeq_conv2d_params *params, const int8_t *input, int8_t *output);
+void edgeq_conv2d_packed_s8_s16(
+    const struct edgeq_conv2d_params *params, const int8_t *input, int16_t *output);
+void edgeq_conv2d_packed_s16_s8(
+    const struct edgeq_conv2d_s16_params *params, const int16_t *input, int8_t *output);
+void edgeq_conv2d_packed_s16(
+    const struct edgeq_conv2d_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_depthwise_conv2d_packed_s8(
+    const struct edgeq_conv2d_params *params, const int8_t *input, int8_t *output);
+void edgeq_depthwise_conv2d_packed_s8_s16(
+    const struct edgeq_conv2d_params *params, const int8_t *input, int16_t *output);
+void edgeq_depthwise_conv2d_packed_s16_s8(
+    const struct edgeq_conv2d_s16_params *params, const int16_t *input, int8_t *output);
+void edgeq_depthwise_conv2d_packed_s16(
     const struct edgeq_conv2d_s16_params *params, const int16_t *input, int16_t *output);
 
 #endif

@@ -15,6 +15,7 @@ struct edgeq_dense_params {
     int32_t output_offset;
     int32_t act_min;
     int32_t act_max;
+    int32_t weight_bits;
     const int8_t *weights;
     const int32_t *bias;
     const int32_t *multiplier;
@@ -30,6 +31,7 @@ struct edgeq_dense_s16_params {
     int32_t output_offset;
     int32_t act_min;
     int32_t act_max;
+    int32_t weight_bits;
     const int8_t *weights;
     const int64_t *bias;
     const int16_t *multiplier;
@@ -107,6 +109,14 @@ void edgeq_dense_s8_s16(
 void edgeq_dense_s16_s8(
     const struct edgeq_dense_s16_params *params, const int16_t *input, int8_t *output);
 void edgeq_dense_s16(
+    const struct edgeq_dense_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_dense_packed_s8(
+    const struct edgeq_dense_params *params, const int8_t *input, int8_t *output);
+void edgeq_dense_packed_s8_s16(
+    const struct edgeq_dense_params *params, const int8_t *input, int16_t *output);
+void edgeq_dense_packed_s16_s8(
+    const struct edgeq_dense_s16_params *params, const int16_t *input, int8_t *output);
+void edgeq_dense_packed_s16(
     const struct edgeq_dense_s16_params *params, const int16_t *input, int16_t *output);
 
 #endif

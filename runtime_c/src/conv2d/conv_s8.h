@@ -9,12 +9,12 @@
 #include "store.h"
 
 /* One output value before requantization: the dot product over the taps that fall on the image.
- * `input` points at the first of the group's `depth` channels in the first pixel of the image,
- * `weights` at the output channel's filter. Taps that lie side by side, as they do in most layers,
- * are one run. */
+ * `input` points at the first of the group's `depth` channels in the first pixel of the image;
+ * `filter` is the number of the output channel's first weight. Taps that lie side by side, as they
+ * do in most layers, are one run. */
 static inline int32_t edgeq_conv_dot_s8(const struct edgeq_conv2d_params *p, const int8_t *input,
-    const int8_t *weights, struct edgeq_taps rows, struct edgeq_taps cols, int32_t top,
-    int32_t left, int32_t depth)
+    int32_t filter, struct edgeq_taps rows, struct edgeq_taps cols, int32_t top, int32_t left,
+    int32_t depth, int packed)
 {
     struct edgeq_offsets offsets = {p->input_offset, p->weight_offset};
     int32_t taps = p->dilation_w == 1 && depth == p->in_c ? cols.end - cols.begin : 1;
@@ -23,16 +23,19 @@ static inline int32_t edgeq_conv_dot_s8(const struct edgeq_conv2d_params *p, con
         const int8_t *line = input + (top + ky * p->dilation_h) * p->in_w * p->in_c;
         for (int32_t kx = cols.begin; kx < cols.end; kx += taps) {
             const int8_t *in = line + (left + kx * p->dilation_w) * p->in_c;
-            const int8_t *w = weights + (ky * p->kernel_w + kx) * depth;
-            acc = edgeq_add_products_s8(acc, in, w, taps * depth, offsets);
+            int32_t first = filter + (ky * p->kernel_w + kx) * depth;
+            acc = packed
+                      ? edgeq_add_packed_products_s8(
+                            acc, in, p->weights, first, taps * depth, p->weight_bits, offsets)
+                      : edgeq_add_products_s8(acc, in, p->weights + first, taps * depth, offsets);
         }
     }
     return acc;
 }
 
-/* The whole convolution, to outputs of `bytes` bytes. */
-static inline void edgeq_conv_of_s8(
-    const struct edgeq_conv2d_params *p, const int8_t *input, void *output, int32_t bytes)
+/* The whole convolution, to outputs of `bytes` bytes; weights are bytes or `packed`. */
+static inline void edgeq_conv_of_s8(const struct edgeq_conv2d_params *p, const int8_t *input,
+    void *output, int32_t bytes, int packed)
 {
     int32_t depth = p->in_c / p->groups;
     int32_t filters = p->out_c / p->groups;
@@ -56,7 +59,7 @@ static inline void edgeq_conv_of_s8(
                         next += filters;
                     }
                     int32_t sum = edgeq_conv_dot_s8(
-                        p, group, p->weights + o * filter_size, rows, cols, top, left, depth);
+                        p, group, o * filter_size, rows, cols, top, left, depth, packed);
                     int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, bias[o]),
                         p->multiplier[o], p->shift[o], p->output_offset, p->act_min, p->act_max);
                     edgeq_store(output, written++, out, bytes);

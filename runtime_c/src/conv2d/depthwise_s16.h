@@ -5,28 +5,31 @@
 #include "conv2d/window.h"
 #include "edgeq/conv2d.h"
 #include "fixedpoint.h"
+#include "packed_weights.h"
 #include "store.h"
 
-/* One output value before requantization; `input` points at the input channel in the first pixel of
- * the image, `weights` at the output channel in the first tap. */
+/* One value of an output channel before requantization; `input` points at the input channel in the
+ * first pixel of the image. */
 static inline int64_t edgeq_depthwise_dot_s16(const struct edgeq_conv2d_s16_params *p,
-    const int16_t *input, const int8_t *weights, struct edgeq_taps rows, struct edgeq_taps cols,
-    int32_t top, int32_t left)
+    const int16_t *input, int32_t channel, struct edgeq_taps rows, struct edgeq_taps cols,
+    int32_t top, int32_t left, int packed)
 {
     int64_t acc = 0;
     for (int32_t ky = rows.begin; ky < rows.end; ky++) {
         const int16_t *line = input + (top + ky * p->dilation_h) * p->in_w * p->in_c;
         for (int32_t kx = cols.begin; kx < cols.end; kx++) {
             int32_t in = line[(left + kx * p->dilation_w) * p->in_c];
-            acc += in * weights[(ky * p->kernel_w + kx) * p->out_c];
+            int32_t tap = (ky * p->kernel_w + kx) * p->out_c + channel;
+            acc += in * (packed ? edgeq_packed_weight(p->weights, tap, p->weight_bits)
+                                : p->weights[tap]);
         }
     }
     return acc;
 }
 
-/* The whole convolution, to outputs of `bytes` bytes. */
-static inline void edgeq_depthwise_of_s16(
-    const struct edgeq_conv2d_s16_params *p, const int16_t *input, void *output, int32_t bytes)
+/* The whole convolution, to outputs of `bytes` bytes; weights are bytes or `packed`. */
+static inline void edgeq_depthwise_of_s16(const struct edgeq_conv2d_s16_params *p,
+    const int16_t *input, void *output, int32_t bytes, int packed)
 {
     int32_t depth_multiplier = p->out_c / p->in_c;
     int32_t written = 0;
@@ -48,7 +51,7 @@ static inline void edgeq_depthwise_of_s16(
                         next += depth_multiplier;
                     }
                     int64_t sum =
-                        edgeq_depthwise_dot_s16(p, channel, p->weights + o, rows, cols, top, left);
+                        edgeq_depthwise_dot_s16(p, channel, o, rows, cols, top, left, packed);
                     int32_t out = edgeq_output_stage64(sum + bias[o], p->multiplier[o], p->shift[o],
                         p->output_offset, p->act_min, p->act_max);
                     edgeq_store(output, written++, out, bytes);

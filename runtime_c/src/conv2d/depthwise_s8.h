@@ -8,27 +8,30 @@
 #include "store.h"
 #include "strided_dot_s8.h"
 
-/* One output value before requantization; `input` points at the input channel in the first pixel of
- * the image, `weights` at the output channel in the first tap. */
+/* One value of an output channel before requantization; `input` points at the input channel in the
+ * first pixel of the image. */
 static inline int32_t edgeq_depthwise_dot_s8(const struct edgeq_conv2d_params *p,
-    const int8_t *input, const int8_t *weights, struct edgeq_taps rows, struct edgeq_taps cols,
-    int32_t top, int32_t left)
+    const int8_t *input, int32_t channel, struct edgeq_taps rows, struct edgeq_taps cols,
+    int32_t top, int32_t left, int packed)
 {
     int32_t acc = 0;
     for (int32_t ky = rows.begin; ky < rows.end; ky++) {
         const int8_t *line = input + (top + ky * p->dilation_h) * p->in_w * p->in_c;
         struct edgeq_series in = {line + (left + cols.begin * p->dilation_w) * p->in_c,
             p->dilation_w * p->in_c, p->input_offset};
+        int32_t first = (ky * p->kernel_w + cols.begin) * p->out_c + channel;
         struct edgeq_series w = {
-            weights + (ky * p->kernel_w + cols.begin) * p->out_c, p->out_c, p->weight_offset};
-        acc = edgeq_add_strided_products_s8(acc, in, w, cols.end - cols.begin);
+            packed ? p->weights : p->weights + first, p->out_c, p->weight_offset};
+        int32_t taps = cols.end - cols.begin;
+        acc = packed ? edgeq_add_strided_packed_products_s8(acc, in, w, first, taps, p->weight_bits)
+                     : edgeq_add_strided_products_s8(acc, in, w, taps);
     }
     return acc;
 }
 
-/* The whole convolution, to outputs of `bytes` bytes. */
-static inline void edgeq_depthwise_of_s8(
-    const struct edgeq_conv2d_params *p, const int8_t *input, void *output, int32_t bytes)
+/* The whole convolution, to outputs of `bytes` bytes; weights are bytes or `packed`. */
+static inline void edgeq_depthwise_of_s8(const struct edgeq_conv2d_params *p, const int8_t *input,
+    void *output, int32_t bytes, int packed)
 {
     int32_t depth_multiplier = p->out_c / p->in_c;
     int32_t written = 0;
@@ -50,7 +53,7 @@ static inline void edgeq_depthwise_of_s8(
                         next += depth_multiplier;
                     }
                     int32_t sum =
-                        edgeq_depthwise_dot_s8(p, channel, p->weights + o, rows, cols, top, left);
+                        edgeq_depthwise_dot_s8(p, channel, o, rows, cols, top, left, packed);
                     int32_t out = edgeq_output_stage(edgeq_wrapping_add(sum, bias[o]),
                         p->multiplier[o], p->shift[o], p->output_offset, p->act_min, p->act_max);
                     edgeq_store(output, written++, out, bytes);

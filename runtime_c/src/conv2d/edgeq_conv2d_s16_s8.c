@@ -6,5 +6,5 @@
 void edgeq_conv2d_s16_s8(
     const struct edgeq_conv2d_s16_params *params, const int16_t *input, int8_t *output)
 {
-    edgeq_conv_of_s16(params, input, output, (int32_t)sizeof *output);
+    edgeq_conv_of_s16(params, input, output, (int32_t)sizeof *output, 0);
 }

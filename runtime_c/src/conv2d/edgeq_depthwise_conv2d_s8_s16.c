@@ -6,5 +6,5 @@
 void edgeq_depthwise_conv2d_s8_s16(
     const struct edgeq_conv2d_params *params, const int8_t *input, int16_t *output)
 {
-    edgeq_depthwise_of_s8(params, input, output, (int32_t)sizeof *output);
+    edgeq_depthwise_of_s8(params, input, output, (int32_t)sizeof *output, 0);
 }

@@ -6,5 +6,5 @@
 void edgeq_dense_s16(
     const struct edgeq_dense_s16_params *params, const int16_t *input, int16_t *output)
 {
-    edgeq_dense_of_s16(params, input, output, (int32_t)sizeof *output);
+    edgeq_dense_of_s16(params, input, output, (int32_t)sizeof *output, 0);
 }
