@@ -163,6 +163,7 @@ def compare(
     labels: Any = None,
     *,
     against: str | Path | bytes | None = None,
+    layers: bool = True,
     track: Track = no_progress,
 ) -> Comparison:
     """Run the float model, the integer graph and the generated C on the same samples.
@@ -173,15 +174,24 @@ def compare(
             what the model was calibrated with.
         labels: the class of each sample; None: those of the data, if any.
         against: a float model to compare the outputs with, instead of the one that was quantized.
+        layers: whether layers are compared too, which takes most of the time.
         track: progress.
 
     Raises:
         EdgeqError: where there are no data, or they do not fit, or there is no float model to compare with.
     """
     reference = _reference(model, against)
-    samples = _data(model, reference, data)
-    classes = _labels(samples.labels if labels is None else labels, len(samples))
-    return _Comparer(model, reference, classes, layers=against is None).run(samples, track("comparing", len(samples)))
+    samples, classes = load_samples(model, data, labels, reference=reference)
+    comparer = _Comparer(model, reference, classes, layers=layers and against is None)
+    return comparer.run(samples, track("comparing", len(samples)))
+
+
+def load_samples(
+    model: CompiledModel, data: Any = None, labels: Any = None, *, reference: Graph | None = None
+) -> tuple[CalibrationData, Array | None]:
+    """The samples that `compare` takes for these arguments, and their classes, if they have any."""
+    samples = _data(model, reference or _reference(model, None), data)
+    return samples, _labels(samples.labels if labels is None else labels, len(samples))
 
 
 def _reference(model: CompiledModel, against: str | Path | bytes | None) -> Graph:

@@ -9,7 +9,7 @@ import pytest
 from cases import CASES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kernel_cases import graph_of, machine_for, names_of_cases
+from kernel_cases import graph_of, machine_for, names_of_cases, narrowed, widths
 
 from edgeq.errors import EdgeqError
 from edgeq.evaluate import evaluate
@@ -22,7 +22,13 @@ _DRAWS = 12
 """Per example; draws that a kernel refuses prove nothing, so there are a few."""
 
 _PLAIN = {(kernel.ops, kernel.params, kernel.inputs, kernel.outputs): kernel for kernel in reversed(KERNELS)}
-_VARIANTS = [kernel for kernel in KERNELS if kernel not in _PLAIN.values() or kernel.isa != "c"]
+_VARIANTS = [
+    kernel
+    for kernel in KERNELS
+    if (kernel not in _PLAIN.values() or kernel.isa != "c")
+    # No case has inputs and outputs of different widths: test_kernels_s16 and test_packed_weights do.
+    and (kernel.isa != "c" or kernel.inputs == kernel.outputs)
+]
 _PAIRS = [
     pytest.param(kernel, rounding, id=f"{kernel.name}-{rounding.value}", marks=[pytest.mark.slow] * (not first))
     for kernel in _VARIANTS
@@ -45,7 +51,8 @@ def test_kernel_equals_the_evaluation(kernel: Kernel, rounding: Rounding) -> Non
         for _ in range(_DRAWS):
             case = data.draw(CASES[data.draw(st.sampled_from(names))])
             try:
-                graph = graph_of(case).with_(rounding=rounding)
+                bits = data.draw(widths(kernel))
+                graph = narrowed(graph_of(case), bits).with_(rounding=rounding)
                 values = evaluate(graph, case.inputs)
             except EdgeqError:
                 continue  # what this contract refuses

@@ -22,11 +22,13 @@ from edgeq.cli.console import (
     tracking,
     working,
 )
-from edgeq.cli.options import compile_from, json_option, model_options
+from edgeq.cli.options import compile_from, json_option, model_options, source_from
+from edgeq.cli.precisions import print_precisions
 from edgeq.compiler import CompiledModel
 from edgeq.errors import EdgeqError
 from edgeq.frontend import Calibration
 from edgeq.ir.graph import Array
+from edgeq.precisions import NAMES, parse_names
 from edgeq.quantize.data import Preprocessing
 
 SORTS = ("accumulated", "isolated", "order")
@@ -42,6 +44,11 @@ SORTS = ("accumulated", "isolated", "order")
 @click.option(
     "--sort", type=click.Choice(SORTS), default=SORTS[0], show_default=True, help="Layers: worst first, or in order."
 )
+@click.option(
+    "--precisions",
+    metavar="NAMES",
+    help=f"Compare these side by side instead: all, or some of {','.join(NAMES)}; cycles with --target.",
+)
 @json_option
 def compare_command(
     model: str,
@@ -50,21 +57,28 @@ def compare_command(
     labels: str | None,
     against: str | None,
     sort: str,
+    precisions: str | None,
     as_json: bool,
     **choices: Any,
 ) -> None:
     """Compare MODEL, quantized, with its float self: layer by layer, at the outputs and, given labels, by class.
 
-    Every layer is shown as it is with everything quantized, and alone: with nothing but itself quantized.
+    Every layer is shown as it is with everything quantized, and alone: with nothing but itself quantized. With
+    --precisions, the whole model is shown in each of them: size, memory, cycles, accuracy.
     """
     source = data or choices["calibrate"]
     if source is None:
         raise EdgeqError("there are no samples to compare on; accepted: --data or --calibrate with sample inputs")
     classes = None if labels is None else _labels(labels, source)
+    samples = Calibration(source, preprocessing=Preprocessing(mean=choices["mean"], std=choices["std"]))
+    if precisions is not None:
+        if against is not None:
+            raise EdgeqError("--precisions with --against; accepted: one of them")
+        print_precisions(source_from(model, choices), parse_names(precisions), samples, classes, as_json=as_json)
+        return
     compiled = compile_from(model, choices)
     with working(f"building {compiled.program.name}"):
         compiled.host  # noqa: B018 - compiles the C, under the spinner
-    samples = Calibration(source, preprocessing=Preprocessing(mean=choices["mean"], std=choices["std"]))
     with tracking(f"comparing {model}") as track:
         result = compare(compiled, samples, classes, against=against, track=track)
     if as_json:
