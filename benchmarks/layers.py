@@ -1,7 +1,7 @@
 """Graphs of single layers of many sizes, side by side: what prices of kernels are fitted to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -161,3 +161,18 @@ SAMPLES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
     "max_pool2d": pools("max_pool2d", MaxPool2dAttrs),
 }
 """By op."""
+
+
+def narrowed(graph: Graph, bits: int) -> Graph:
+    """The same layers with weights of 4, 2 or 1 bits."""
+    dtype = next(d for d in (DType.S4, DType.S2, DType.B1) if d.bits == bits)
+    names = {node.inputs[1] for node in graph.nodes}
+    types = {name: replace(t, dtype=dtype) if name in names else t for name, t in graph.types.items()}
+    values = {name: _narrow(c, dtype) if name in names else c for name, c in graph.constants.items()}
+    return graph.with_(types=types, constants=values)
+
+
+def _narrow(weights: Any, dtype: DType) -> Any:
+    if dtype is DType.B1:
+        return np.where(weights > 0, 1, -1).astype(np.int8)
+    return weights >> (8 - dtype.bits)

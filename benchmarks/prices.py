@@ -11,11 +11,12 @@ import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from elftools.elf.elffile import ELFFile
-from layers import SAMPLES
+from layers import SAMPLES, narrowed
 from rich.progress import track
 
 from edgeq import resources
@@ -97,11 +98,13 @@ def _table(kernel: Kernel, board: Board) -> str:
 
 def _measured(kernel: Kernel, board: Board) -> Iterator[tuple[dict[str, int], int]]:
     """Units and cycles of each layer that the kernel takes."""
-    for op in kernel.ops:
+    for op, bits in product(kernel.ops, kernel.weight_bits):
         if op not in SAMPLES:
             continue
         rng = np.random.default_rng(0)
         graph = SAMPLES[op](rng)
+        if bits < 8:
+            graph = narrowed(graph, bits)
         machine = Machine(board.name, board.core.isas, {kernel.name: Prices({}, 0)})
         program = build_program(graph, "net", machine=machine)
         inputs = [rng.integers(-128, 128, graph.types[v].shape).astype(np.int8) for v in graph.inputs]

@@ -2,22 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 
-import numpy as np
 from cases import CASES
 from cases.case import Case
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeq.importers import import_model
-from edgeq.ir import DType, Graph, Quant
+from edgeq.ir import Graph
 from edgeq.kernels import Kernel
 from edgeq.passes import pipeline, run_passes
 from edgeq.select import Machine, Prices
-
-_WEIGHTED = ("conv2d", "depthwise_conv2d", "dense")
 
 ISAS = ("c", "swar", "dsp", "mve")
 
@@ -63,24 +59,3 @@ def graph_of(case: Case) -> Graph:
 def widths(kernel: Kernel) -> st.SearchStrategy[int]:
     """Bits of weights that the kernel reads."""
     return st.sampled_from(kernel.weight_bits) if len(kernel.weight_bits) > 1 else st.just(*kernel.weight_bits)
-
-
-def narrowed(graph: Graph, bits: int) -> Graph:
-    """The graph with weights of so many bits, clamped, where the layers have any."""
-    if bits == 8:
-        return graph
-    dtype = next(d for d in DType if d.bits == bits)
-    low, high = dtype.range
-    types, constants = dict(graph.types), dict(graph.constants)
-    for node in graph.nodes:
-        if node.op in _WEIGHTED and node.inputs[1] in constants:
-            name = node.inputs[1]
-            clamped = np.clip(constants[name], low, high)
-            constants[name] = np.where(clamped < 0, -1, 1).astype(np.int8) if dtype is DType.B1 else clamped
-            types[name] = replace(types[name], dtype=dtype, quant=_centred(types[name].quant))
-    return graph.with_(types=types, constants=constants)
-
-
-def _centred(quant: Quant | None) -> Quant | None:
-    """Without zero points, which may lie beyond what a narrow type holds."""
-    return None if quant is None else replace(quant, zero_point=(0,) * len(quant.scale))

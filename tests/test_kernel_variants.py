@@ -9,7 +9,8 @@ import pytest
 from cases import CASES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kernel_cases import graph_of, machine_for, names_of_cases, narrowed, widths
+from kernel_cases import graph_of, machine_for, names_of_cases, widths
+from narrow_weights import narrowed
 
 from edgeq.errors import EdgeqError
 from edgeq.evaluate import evaluate

@@ -15,7 +15,8 @@ from cases import CASES
 from cases.case import seeds
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from kernel_cases import graph_of, machine_for, names_of_cases, narrowed, widths
+from kernel_cases import graph_of, machine_for, names_of_cases, widths
+from narrow_weights import narrowed
 from random_graphs import random_graphs
 from rewriting import random_array
 
@@ -132,6 +133,7 @@ def _aligned_bytes(size: int) -> Any:
 
 def _calls(kernel: Kernel, graph: Graph) -> list[_Call]:
     """The calls of a kernel in a graph, or in one like it with the operands that the kernel takes."""
+    graph = narrowed(graph, max(kernel.weight_bits))
     for divisor in (None, 128, 256, 64):  # by what the steps of ops with a fixed scale become finer in int16
         try:
             program = build_program(_retyped(graph, kernel, divisor), "net", machine=machine_for(kernel))

@@ -1,6 +1,6 @@
 """Kernels for dense layers."""
 
-from edgeq.kernels import dsp_dense, mve_dense, swar_dense, work
+from edgeq.kernels import dsp_dense, dsp_narrow_dense, mve_dense, mve_narrow, swar_dense, work
 from edgeq.kernels.kernel import Kernel
 from edgeq.kernels.overlap import dense_rows
 from edgeq.kernels.packed import NARROW, pack_weights
@@ -92,6 +92,25 @@ KERNELS = (
         overlap=dsp_dense.overlap,
         units=dsp_dense.units,
     ),
+    *(
+        Kernel(
+            name=f"edgeq_dense_w{bits}_s8__dsp",
+            family="dense",
+            isa="dsp",
+            ops=("dense",),
+            accepts=DenseParams,
+            params=dsp_dense.DenseDspParams,
+            refuses=dsp_narrow_dense.refuses,
+            pack=dsp_narrow_dense.pack(bits),
+            weight_bits=(bits,),
+            inputs=("s8",),
+            outputs=("s8",),
+            scratch=dsp_dense.scratch,
+            overlap=dsp_dense.overlap,
+            units=dsp_dense.units,
+        )
+        for bits in NARROW
+    ),
     Kernel(
         name="edgeq_dense_s8__mve",
         family="dense",
@@ -121,5 +140,21 @@ KERNELS = (
         scratch=swar_dense.scratch,
         overlap=swar_dense.overlap,
         units=swar_dense.units,
+    ),
+    Kernel(
+        name="edgeq_dense_w4_s8__mve",
+        family="dense",
+        isa="mve",
+        ops=("dense",),
+        accepts=DenseParams,
+        params=mve_dense.DenseMveParams,
+        refuses=mve_narrow.refuses_dense,
+        pack=mve_narrow.pack_dense,
+        weight_bits=(4,),
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=mve_dense.scratch,
+        overlap=mve_dense.overlap,
+        units=mve_dense.units,
     ),
 )

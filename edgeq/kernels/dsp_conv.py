@@ -54,7 +54,11 @@ def refuses(params: Conv2dParams, *, long: bool) -> str | None:
 
 def pack(params: Conv2dParams, *, long: bool) -> Conv2dDspParams:
     """The kernel's integers; `long`: of the one for sums of any size."""
-    words, bias, sums = _packed(params, long=long)
+    return with_geometry(params, *_packed(params, long=long))
+
+
+def with_geometry(params: Conv2dParams, weights: Array, bias: Array, sums: int) -> Conv2dDspParams:
+    """All integers of a kernel, of which those are made."""
     reach = _reach(params.kernel_h, params.dilation_h)
     top, bottom = _whole(params.out_h, params.stride_h, params.pad_top, params.in_h, reach)
     left, right = _whole(params.out_w, params.stride_w, params.pad_left, params.in_w, params.kernel_w)
@@ -65,7 +69,7 @@ def pack(params: Conv2dParams, *, long: bool) -> Conv2dDspParams:
         inside_left=left,
         inside_right=right if params.dilation_w == 1 else left,
         sums=sums,
-        weights=words,
+        weights=weights,
         bias=bias,
     )
 
@@ -134,8 +138,19 @@ def _collected(params: Conv2dDspParams) -> int:
 
 def _packed(params: Conv2dParams, *, long: bool) -> tuple[Array, Array, int]:
     """Weights with the stages of each group behind them, biases, and words of sums."""
+    filters = ordered_filters(params)
+    with_sums_ = filters.weights if long else with_sums(filters)
+    words = pack_groups(filters, with_sums_, _CHANNELS)
+    if long:
+        return words, (2 * filters.bias).astype(np.int32), 0
+    require_exact(filters)
+    return words, pack_bias(filters.bias), (with_sums_.shape[1] - filters.weights.shape[1]) // 2
+
+
+def ordered_filters(params: Conv2dParams) -> Filters:
+    """The layer's, in the order in which the kernel takes the taps."""
     weights = filters_of(params)
-    filters = Filters(
+    return Filters(
         weights=weights,
         offset=params.weight_offset,
         bias=bias_of(params, weights + params.weight_offset),
@@ -143,9 +158,3 @@ def _packed(params: Conv2dParams, *, long: bool) -> tuple[Array, Array, int]:
         shift=params.shift,
         output_offset=params.output_offset,
     ).ordered(order(params.kernel_h, params.kernel_w * params.in_c), _CHANNELS)
-    with_sums_ = filters.weights if long else with_sums(filters)
-    words = pack_groups(filters, with_sums_, _CHANNELS)
-    if long:
-        return words, (2 * filters.bias).astype(np.int32), 0
-    require_exact(filters)
-    return words, pack_bias(filters.bias), (with_sums_.shape[1] - filters.weights.shape[1]) // 2

@@ -20,7 +20,7 @@ from edgeq.kernels.overlap import least_distance
 from edgeq.ops.dense import DenseParams
 from edgeq.ops.op import I32, Params, S32Data
 
-_FEATURES = 8
+FEATURES = 8
 """Outputs that are computed together."""
 
 
@@ -81,9 +81,9 @@ def _refuses(params: DenseParams, *, long: bool) -> str | None:
     if long and params.weight_offset != 0:
         return "the filter has a zero point other than 0; accepted: 0"
     try:
-        filters = _filters(params)
+        filters = ordered_filters(params)
         filters.stages()
-        pack_weights(filters.weights if long else with_sums(filters, 2), _FEATURES)
+        pack_weights(filters.weights if long else with_sums(filters, 2), FEATURES)
         if not long:
             require_exact(filters)
     except Refusal as refusal:
@@ -93,7 +93,7 @@ def _refuses(params: DenseParams, *, long: bool) -> str | None:
 
 def pack(params: DenseParams) -> DenseDspParams:
     """The integers of `edgeq_dense_s8__dsp`."""
-    filters = _filters(params)
+    filters = ordered_filters(params)
     weights = with_sums(filters, 2)
     return DenseDspParams(
         batches=params.batches,
@@ -102,16 +102,16 @@ def pack(params: DenseParams) -> DenseDspParams:
         act_min=params.act_min,
         act_max=params.act_max,
         sums=(weights.shape[1] - filters.weights.shape[1]) // 2,
-        weights=pack_groups(filters, weights, _FEATURES),
+        weights=pack_groups(filters, weights, FEATURES),
         bias=pack_bias(filters.bias),
     )
 
 
 def pack_long(params: DenseParams) -> DenseLongDspParams:
     """The integers of `edgeq_dense_s8_long__dsp`."""
-    filters = _filters(params)
+    filters = ordered_filters(params)
     stages = filters.stages()
-    words = pack_weights(filters.weights, _FEATURES)
+    words = pack_weights(filters.weights, FEATURES)
     parts = np.split(words, range(EXACT_TAPS // 2, words.shape[1], EXACT_TAPS // 2), axis=1)
     return DenseLongDspParams(
         batches=params.batches,
@@ -144,7 +144,7 @@ def overlap(params: _AnyParams) -> int:
 
 def units(params: _AnyParams) -> Mapping[str, int]:
     """What its time depends on."""
-    blocks = params.batches * -(-params.out_features // _FEATURES)
+    blocks = params.batches * -(-params.out_features // FEATURES)
     sums = params.sums if isinstance(params, DenseDspParams) else 0
     return {
         "call": 1,
@@ -160,7 +160,7 @@ def _fours(params: _AnyParams) -> int:
     return -(-params.in_features // 4)
 
 
-def _filters(params: DenseParams) -> Filters:
+def ordered_filters(params: DenseParams) -> Filters:
     """The layer's, in the order of the widened inputs."""
     fours = np.arange(params.in_features + -params.in_features % 4).clip(max=params.in_features).reshape(-1, 4)
     return Filters(
@@ -170,4 +170,4 @@ def _filters(params: DenseParams) -> Filters:
         multiplier=params.multiplier,
         shift=params.shift,
         output_offset=params.output_offset,
-    ).ordered(fours[:, [0, 2, 1, 3]].ravel(), _FEATURES)
+    ).ordered(fours[:, [0, 2, 1, 3]].ravel(), FEATURES)

@@ -14,7 +14,7 @@ from edgeq.errors import Refusal
 from edgeq.kernels.convolution import ConvRows, same_fields
 from edgeq.kernels.stages import Stages, make_stages
 from edgeq.ops.conv2d import Conv2dParams
-from edgeq.ops.op import Array, S32Data, U8Data
+from edgeq.ops.op import I32, Array, S32Data, U8Data
 
 _QUAD = 4
 """Channels that are summed together."""
@@ -29,6 +29,7 @@ class DepthwiseDspParams(ConvRows):
 
     struct: ClassVar[str] = "depthwise_dsp"
 
+    weight_bits: I32
     weights: S32Data
     bias: S32Data
     stages: S32Data

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from edgeq.errors import Refusal
+from edgeq.fixedpoint import Rounding, current_rounding
 from edgeq.kernels.linear_stages import SHIFT, make_linear_stages
 from edgeq.kernels.stages import make_stages
 from edgeq.kernels.steps import Scaling
@@ -22,20 +23,50 @@ _CHANNELS = 4
 
 _WORD = 4
 _KERNEL = 3
+_WIDE = 8
+_MOST_SPARE = 8
+"""Bits that weights of 4 bits have left in a halfword, more than any layer wants."""
+
 _STRIDES = (1, 2)
 """Along a line; across, any will do."""
 
 
-class Filters(Protocol):
-    """Makes the constants `[channels, 10]` of a kernel; with kernel columns as lines where `transposed`."""
+@dataclass(frozen=True)
+class Filters:
+    """What a kernel needs of the channels.
 
-    def __call__(self, params: Conv2dParams, *, transposed: bool) -> Array:
-        """Of a layer."""
+    Attributes:
+        weights: int64 `[row, column, channel]`, without their zero point.
+        exponents: powers of two that they are multiplied with, per channel.
+        bias: in the steps of these products.
+        words: int `[channels, 3]` of the output stage.
+    """
+
+    weights: Array
+    exponents: Array
+    bias: Array
+    words: Array
+
+    def lines(self, *, transposed: bool) -> Array:
+        """The weights `[channel, line, position]`; kernel columns are lines where `transposed`."""
+        lines: Array = self.weights.transpose(2, 1, 0) if transposed else self.weights.transpose(2, 0, 1)
+        return lines
+
+
+Scale = Callable[[Conv2dParams], Filters]
+"""Refusal where a layer does not fit."""
+
+
+class Layout(Protocol):
+    """Makes the constants of a kernel; with kernel columns as lines where `transposed`."""
+
+    def __call__(self, filters: Filters, *, transposed: bool) -> Array:
+        """`[channels, words]`."""
 
 
 @dataclass(frozen=True)
 class Depthwise3x3Params(Params):
-    """Integers of the kernel; see the struct's comment. `filters` is int32 `[channels, 10]`."""
+    """Integers of the kernel; see the struct's comment. `filters` is int32 `[channels, words]`."""
 
     struct: ClassVar[str] = "depthwise_3x3"
 
@@ -64,6 +95,7 @@ class Depthwise3x3Params(Params):
     input_zero: I32
     act_min: I32
     act_max: I32
+    weight_bits: I32
     filters: S32Data
 
 
@@ -79,13 +111,13 @@ class _Axis:
     pad: int
 
 
-def refuses(filters: Filters) -> Callable[[Conv2dParams], str | None]:
-    """Why a kernel cannot compute a layer, if so; `filters` makes its constants."""
+def refuses(scale: Scale) -> Callable[[Conv2dParams], str | None]:
+    """Why a kernel cannot compute a layer, if so."""
 
     def reason(params: Conv2dParams) -> str | None:
         try:
             _require(params)
-            filters(params, transposed=False)
+            scale(params)
         except Refusal as refusal:
             return str(refusal)
         return None
@@ -107,7 +139,15 @@ def _require(params: Conv2dParams) -> None:
         raise Refusal("the bias differs by position; accepted: one per channel")
 
 
-def pack(plane_lines: int, filters: Filters) -> Callable[[Conv2dParams], Depthwise3x3Params]:
+def wide_words(filters: Filters, *, transposed: bool) -> Array:
+    """`[channels, 10]`: weights of each line, bias and stage."""
+    lines = filters.lines(transposed=transposed) << filters.exponents[:, None, None]
+    pairs = np.stack([lines[:, :, :2], lines[:, :, 1:]], axis=2)
+    halves = np.ascontiguousarray(pairs.astype("<i2"))
+    return np.hstack([halves.view("<i4").reshape(-1, 6), filters.bias[:, None], filters.words]).astype(np.int32)
+
+
+def pack(plane_lines: int, scale: Scale, layout: Layout = wide_words) -> Callable[[Conv2dParams], Depthwise3x3Params]:
     """A kernel's integers, for planes of so many lines; rows or columns as lines, whichever takes less time."""
 
     def integers(params: Conv2dParams) -> Depthwise3x3Params:
@@ -147,7 +187,8 @@ def pack(plane_lines: int, filters: Filters) -> Callable[[Conv2dParams], Depthwi
             input_zero=-params.input_offset,
             act_min=params.act_min,
             act_max=params.act_max,
-            filters=filters(params, transposed=lines is across),
+            weight_bits=params.weight_bits,
+            filters=layout(scale(params), transposed=lines is across),
         )
 
     return integers
@@ -243,16 +284,27 @@ def _effort(lines: _Axis, along: _Axis) -> int:
     return outputs + 5 * _column_count(along) * (lines.outputs * min(lines.stride, 3) + 2)
 
 
-def rounded_filters(params: Conv2dParams, *, transposed: bool) -> Array:
-    """`[channels, 10]`, where outputs are rounded step by step: `edgeq.kernels.stages`."""
-    weights = _weights(params)
-    largest = 128 * np.abs(weights).sum(axis=(0, 1))
-    stages = make_stages(_folded_bias(params), params.multiplier, params.shift, params.output_offset, largest)
-    return _filters(2 * weights, stages.bias[0], stages.words, transposed=transposed)
+def rounded_filters(params: Conv2dParams) -> Filters:
+    """Of a kernel where outputs are rounded step by step: `edgeq.kernels.stages`."""
+    weights, spare = _weights(params), _spare_bits(params)
+    largest = (128 * np.abs(weights).sum(axis=(0, 1))) << spare
+    bias, shift = _folded_bias(params) << spare, params.shift.astype(np.int64) - spare
+    stages = make_stages(bias, params.multiplier, shift, params.output_offset, largest)
+    return Filters(weights, 1 + spare, stages.bias[0], stages.words)
 
 
-def linear_filters(params: Conv2dParams, *, transposed: bool) -> Array:
-    """The same where outputs are rounded at once: `edgeq.kernels.linear_stages`."""
+def _spare_bits(params: Conv2dParams) -> Array:
+    """Per channel, by how many bits narrow weights go to the left, so that outputs have some to be rounded by.
+
+    That is exact where there is one rounding, of the product as a whole.
+    """
+    if params.weight_bits == _WIDE or current_rounding() is not Rounding.SINGLE:
+        return np.zeros(params.out_c, np.int64)
+    return np.clip(params.shift.astype(np.int64) + 1, 0, _MOST_SPARE)
+
+
+def linear_filters(params: Conv2dParams) -> Filters:
+    """Of a kernel where outputs are rounded at once: `edgeq.kernels.linear_stages`."""
     weights = _weights(params)
     inputs = np.array([-128, 127]) + params.input_offset
     products = np.sort(weights[..., None] * inputs, axis=3)
@@ -271,15 +323,7 @@ def linear_filters(params: Conv2dParams, *, transposed: bool) -> Array:
     stages = make_linear_stages(scaling, 15 - np.ceil(np.log2(largest)).astype(np.int64))
     words = np.stack([stages.multiplier, stages.addend, np.full_like(stages.addend, SHIFT)], axis=1)
     bias = (_folded_bias(params) << stages.exponents) + stages.start
-    return _filters(weights << stages.exponents, bias, words, transposed=transposed)
-
-
-def _filters(weights: Array, bias: Array, words: Array, *, transposed: bool) -> Array:
-    """Weights `[row, column, channel]` of each line, bias and stage of each channel."""
-    lines = weights.transpose(1, 0, 2) if transposed else weights
-    pairs = np.stack([lines[:, :2], lines[:, 1:]], axis=1)  # [line, pair, position, channel]
-    halves = np.ascontiguousarray(pairs.transpose(3, 0, 1, 2).astype("<i2"))
-    return np.hstack([halves.view("<i4").reshape(-1, 6), bias[:, None], words]).astype(np.int32)
+    return Filters(weights, stages.exponents, bias, words)
 
 
 def _folded_bias(params: Conv2dParams) -> Array:

@@ -77,7 +77,8 @@ struct edgeq_conv2d_s16_params {
  * the bias; padded taps read `input_zero`. The windows of the outputs in rows [inside_top,
  * inside_bottom) and columns [inside_left, inside_right) lie whole in the image, tap by tap. `sums`
  * are words of sums of inputs behind the inputs (isa/sums.h). For the long kernel, whose sums need
- * more than 24 bits, `bias` is doubled instead. */
+ * more than 24 bits, `bias` is doubled instead. For the kernels of narrow weights `weights` and
+ * `bias` are as isa/narrow_2x4.h has them; the last of `sums` is the offset, the others are 0. */
 struct edgeq_conv2d_dsp_params {
     int32_t batches;
     int32_t in_h;
@@ -115,7 +116,8 @@ struct edgeq_conv2d_dsp_params {
  * output, with one output channel for each of at least four input channels. `weights` are doubled
  * halfwords: of each four channels, the last of which are the last four, and each two taps a word
  * per channel. `bias` has one row per region, doubled; zero points are in it, and padded taps read
- * `input_zero`. `stages` has three words per channel (stage.h). */
+ * `input_zero`. `stages` has three words per channel (stage.h). Of less than 8 `weight_bits`,
+ * `weights` are the same numbers, not doubled, packed in words. */
 struct edgeq_depthwise_dsp_params {
     int32_t batches;
     int32_t in_h;
@@ -138,6 +140,7 @@ struct edgeq_depthwise_dsp_params {
     int32_t act_min;
     int32_t act_max;
     int32_t bias_cols;
+    int32_t weight_bits;
     const int32_t *weights;
     const int32_t *bias;
     const int32_t *stages;
@@ -151,8 +154,9 @@ struct edgeq_depthwise_dsp_params {
  * `line_stride` across. Steps are bytes. Two neighbours are a column of the planes; there are
  * `columns`, in this order: padding; padding and the first pixel (1 or 0 of these); pixels; the
  * last pixel and padding (1 or 0); padding, which reads `input_zero`. `filters` has ten words per
- * channel (isa/depthwise_3x3.h); zero points are in the bias. At least four channels. The output
- * may be in the input's place. */
+ * channel (isa/depthwise_3x3.h), or of less than 8 `weight_bits` five or four
+ * (conv2d/narrow_filters.h); zero points are in the bias. At least four channels. The output may be
+ * in the input's place. */
 struct edgeq_depthwise_3x3_params {
     int32_t batches;
     int32_t channels;
@@ -179,6 +183,7 @@ struct edgeq_depthwise_3x3_params {
     int32_t input_zero;
     int32_t act_min;
     int32_t act_max;
+    int32_t weight_bits;
     const int32_t *filters;
 };
 
@@ -250,7 +255,8 @@ struct edgeq_conv2d_swar_params {
  * is in the stages, and padded taps read `input_zero`. Taps are
  * counted column by column. Rows of the output are computed from copies of their inputs, of
  * `strip_bytes` each, so many `strips` at a time; where a pixel has less than 16 channels, `lanes`
- * may have the places of the bytes of a vector of pixels in a strip. */
+ * may have the places of the bytes of a vector of pixels in a strip. The kernel for weights of 4
+ * bits reads them as edgeq_mve_run_packed_tiles does. */
 struct edgeq_conv2d_mve_params {
     int32_t batches;
     int32_t in_h;
@@ -334,7 +340,8 @@ struct edgeq_depthwise_swar_params {
  * places of all but the first in `places`. `weights` and `stages` (one row per region) are in the
  * order in which the functions of isa/mve_columns.h read them, weights_step per channel; with
  * `in_blocks` they are those of edgeq_mve_run_blocks. The zero point of the input is in the stages,
- * and padded taps read `input_zero`. */
+ * and padded taps read `input_zero`. The kernel for weights of 4 bits reads them as the functions
+ * for packed weights do. */
 struct edgeq_depthwise_mve_params {
     int32_t batches;
     int32_t in_h;
@@ -376,6 +383,12 @@ void edgeq_conv2d_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const in
     int8_t *output, void *scratch);
 void edgeq_conv2d_s8_long__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
+void edgeq_conv2d_w4_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_conv2d_w2_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_conv2d_w1_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
 void edgeq_conv2d_s8_winograd2__dsp(const struct edgeq_conv2d_winograd_params *params,
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_conv2d_s8_winograd4__dsp(const struct edgeq_conv2d_winograd_params *params,
@@ -383,6 +396,8 @@ void edgeq_conv2d_s8_winograd4__dsp(const struct edgeq_conv2d_winograd_params *p
 void edgeq_conv2d_s8__swar(const struct edgeq_conv2d_swar_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_conv2d_s8__mve(const struct edgeq_conv2d_mve_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_conv2d_w4_s8__mve(const struct edgeq_conv2d_mve_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_conv2d_few_s8__swar(const struct edgeq_conv2d_swar_params *params, const int8_t *input,
     int8_t *output, void *scratch);
@@ -402,9 +417,17 @@ void edgeq_depthwise_conv2d_3x3_s8__dsp(const struct edgeq_depthwise_3x3_params 
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_3x3_lean_s8__dsp(const struct edgeq_depthwise_3x3_params *params,
     const int8_t *input, int8_t *output, void *scratch);
+void edgeq_depthwise_conv2d_narrow_s8__dsp(const struct edgeq_depthwise_dsp_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
+void edgeq_depthwise_conv2d_3x3_narrow_s8__dsp(const struct edgeq_depthwise_3x3_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
+void edgeq_depthwise_conv2d_3x3_lean_narrow_s8__dsp(const struct edgeq_depthwise_3x3_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_s8__swar(const struct edgeq_depthwise_swar_params *params,
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_s8__mve(const struct edgeq_depthwise_mve_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
+void edgeq_depthwise_conv2d_w4_s8__mve(const struct edgeq_depthwise_mve_params *params,
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_s8_s16(
     const struct edgeq_conv2d_params *params, const int8_t *input, int16_t *output);

@@ -40,7 +40,9 @@ struct edgeq_dense_s16_params {
 
 /* The integers of the kernel for Arm's DSP extension; `weights`, with an output stage behind those
  * of eight features each, and `bias` are as struct edgeq_row_1x8 has them. `sums`, an even number,
- * are words of sums of inputs behind the inputs (isa/sums.h). */
+ * are words of sums of inputs behind the inputs (isa/sums.h). For the kernels of narrow weights,
+ * `weights` and `bias` are as isa/narrow_1x8.h has them; the last of `sums` is the offset, the
+ * others are 0. */
 struct edgeq_dense_dsp_params {
     int32_t batches;
     int32_t in_features;
@@ -67,7 +69,8 @@ struct edgeq_dense_long_dsp_params {
 };
 
 /* The integers of the kernel for Arm's MVE: `weights` and `stages` are in the order in which
- * edgeq_mve_run_rows reads them, with the input's zero point in the biases. */
+ * edgeq_mve_run_rows reads them, with the input's zero point in the biases; weights of 4 bits in
+ * that of edgeq_mve_run_packed_rows. */
 struct edgeq_dense_mve_params {
     int32_t batches;
     int32_t in_features;
@@ -98,9 +101,17 @@ struct edgeq_dense_swar_params {
 void edgeq_dense_s8(const struct edgeq_dense_params *params, const int8_t *input, int8_t *output);
 void edgeq_dense_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
+void edgeq_dense_w4_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_w2_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_w1_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
 void edgeq_dense_s8_long__dsp(const struct edgeq_dense_long_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_dense_s8__mve(const struct edgeq_dense_mve_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_w4_s8__mve(const struct edgeq_dense_mve_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_dense_s8__swar(const struct edgeq_dense_swar_params *params, const int8_t *input,
     int8_t *output, void *scratch);

@@ -3,13 +3,14 @@
 #define EDGEQ_CONV2D_CONV_S8_DSP_H
 
 /* A convolution by pairs of output pixels. Who includes this file defines before how their widened
- * inputs are multiplied with the filters: edgeq_multiply_pixels, which takes a struct
- * edgeq_rows_2x4. */
+ * inputs are multiplied with the filters: edgeq_set_steps and edgeq_multiply_pixels, which take a
+ * struct edgeq_rows_2x4, and edgeq_sum_pixel, which writes words behind the inputs of a pixel. */
 
 #include "conv2d/windows_dsp.h"
 #include "edgeq/conv2d.h"
-#include "isa/dot_2x4.h"
-#include "isa/sums.h"
+#include "isa/rows_2x4.h"
+
+#include <stddef.h>
 
 /* Pairs of output pixels: what they are multiplied with, and the place of the channels that do not
  * make four. */
@@ -45,16 +46,6 @@ static EDGEQ_OUT_OF_LINE void edgeq_finish_pixels(
             edgeq_clamp_bytes(output, p->out_c, p->act_min, p->act_max);
         }
     }
-}
-
-/* The inputs of a pixel are every second word; what stands behind an odd number of them is no
- * input. */
-static EDGEQ_OUT_OF_LINE void edgeq_sum_pixel(int32_t *x, int32_t taps, int32_t sums)
-{
-    if ((taps & 1) != 0) {
-        x[taps - 1] &= 0xFFFF;
-    }
-    edgeq_append_sums(x, (taps + 1) / 2, 2, sums);
 }
 
 static inline void edgeq_conv_s8_dsp(

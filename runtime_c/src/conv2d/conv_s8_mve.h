@@ -27,7 +27,7 @@ struct edgeq_mve_taps {
 /* So many tiles of up to four pixels, whose inputs are set; more than one only of four, and where
  * outputs can be written as words. Returns where the next outputs go. */
 static inline int8_t *edgeq_write_tiles(const struct edgeq_mve_layer *l,
-    struct edgeq_mve_tiles *tiles, int32_t pixels, int32_t count, int8_t *output)
+    struct edgeq_mve_tiles *tiles, int32_t pixels, int32_t count, int8_t *output, int packed)
 {
     int32_t out_c = l->p->out_c;
     int8_t *to = l->as_words != 0 ? output : l->staging;
@@ -39,7 +39,11 @@ static inline int8_t *edgeq_write_tiles(const struct edgeq_mve_layer *l,
         }
     }
     tiles->tiles = count;
-    edgeq_mve_run_tiles(tiles);
+    if (packed) {
+        edgeq_mve_run_packed_tiles(tiles);
+    } else {
+        edgeq_mve_run_tiles(tiles);
+    }
     for (int32_t i = 0; i < pixels && l->as_words == 0; i++) {
         edgeq_mve_copy(output + i * out_c, l->staging + i * l->channels, out_c);
     }
@@ -49,7 +53,7 @@ static inline int8_t *edgeq_write_tiles(const struct edgeq_mve_layer *l,
 /* Neighbours in a row of the output, all of one region. */
 static inline int8_t *edgeq_write_neighbours(const struct edgeq_mve_layer *l,
     struct edgeq_mve_tiles *tiles, const int8_t *input, int32_t step, int32_t pixels,
-    int8_t *output)
+    int8_t *output, int packed)
 {
     tiles->input_step = EDGEQ_TILE_PIXELS * step;
     while (pixels > 0) {
@@ -59,7 +63,7 @@ static inline int8_t *edgeq_write_neighbours(const struct edgeq_mve_layer *l,
         for (int32_t i = 0; i < EDGEQ_TILE_PIXELS; i++) {
             tiles->input[i] = input + i * step;
         }
-        output = edgeq_write_tiles(l, tiles, together, count, output);
+        output = edgeq_write_tiles(l, tiles, together, count, output, packed);
         input += count * together * step;
         pixels -= count * together;
     }
@@ -68,7 +72,8 @@ static inline int8_t *edgeq_write_neighbours(const struct edgeq_mve_layer *l,
 
 /* Rows of one region, with tiles that go on from row to row. */
 static inline int8_t *edgeq_write_through_rows(const struct edgeq_mve_layer *l,
-    struct edgeq_mve_tiles *tiles, int32_t rows, const struct edgeq_mve_taps *taps, int8_t *output)
+    struct edgeq_mve_tiles *tiles, int32_t rows, const struct edgeq_mve_taps *taps, int8_t *output,
+    int packed)
 {
     int32_t out_w = l->p->out_w;
     const int8_t *row = taps->first;
@@ -82,7 +87,7 @@ static inline int8_t *edgeq_write_through_rows(const struct edgeq_mve_layer *l,
             }
             tiles->input[pixels] = row + x * taps->pixel_step;
         }
-        output = edgeq_write_tiles(l, tiles, pixels, 1, output);
+        output = edgeq_write_tiles(l, tiles, pixels, 1, output, packed);
         left -= pixels;
     }
     return output;
@@ -91,24 +96,24 @@ static inline int8_t *edgeq_write_through_rows(const struct edgeq_mve_layer *l,
 /* Rows [y, end) of the output; returns where the next go. */
 static inline int8_t *edgeq_write_rows(const struct edgeq_mve_layer *l,
     struct edgeq_mve_tiles *tiles, int32_t y, int32_t end, struct edgeq_mve_taps taps,
-    int8_t *output)
+    int8_t *output, int packed)
 {
     const struct edgeq_conv2d_mve_params *p = l->p;
     tiles->stages = p->stages;
     if (p->bias_row == NULL && taps.row_step == p->out_w * taps.pixel_step) {
         return edgeq_write_neighbours(
-            l, tiles, taps.first, taps.pixel_step, (end - y) * p->out_w, output);
+            l, tiles, taps.first, taps.pixel_step, (end - y) * p->out_w, output, packed);
     }
     if (p->bias_row == NULL && p->strips > 1) {
-        return edgeq_write_through_rows(l, tiles, end - y, &taps, output);
+        return edgeq_write_through_rows(l, tiles, end - y, &taps, output, packed);
     }
     for (; y < end; y++, taps.first += taps.row_step) {
         for (int32_t x = 0, next; x < p->out_w; x = next) {
             int32_t region = edgeq_bias_region(p->bias_row, p->bias_col, p->bias_cols, y, x);
             next = edgeq_region_end(p->bias_col, x, p->out_w);
             tiles->stages = p->stages + region * l->channels * EDGEQ_MVE_WORDS;
-            output = edgeq_write_neighbours(
-                l, tiles, taps.first + x * taps.pixel_step, taps.pixel_step, next - x, output);
+            output = edgeq_write_neighbours(l, tiles, taps.first + x * taps.pixel_step,
+                taps.pixel_step, next - x, output, packed);
         }
     }
     return output;
@@ -131,9 +136,9 @@ static inline int32_t edgeq_first_copied(
     return y;
 }
 
-/* The whole convolution. */
-static inline void edgeq_conv_of_s8_mve(
-    const struct edgeq_conv2d_mve_params *p, const int8_t *input, int8_t *output, void *scratch)
+/* The whole convolution; weights are bytes or `packed`. */
+static inline void edgeq_conv_of_s8_mve(const struct edgeq_conv2d_mve_params *p,
+    const int8_t *input, int8_t *output, void *scratch, int packed)
 {
     int32_t size = p->kernel_h * p->kernel_w * p->in_c;
     int32_t blocks = (size + EDGEQ_TILE_TAPS - 1) / EDGEQ_TILE_TAPS;
@@ -155,20 +160,20 @@ static inline void edgeq_conv_of_s8_mve(
         .groups = groups,
         .output_step = EDGEQ_TILE_PIXELS * p->out_c,
     };
-    edgeq_set_blocks(&tiles, blocks);
+    edgeq_set_blocks(&tiles, blocks, packed);
 
     int8_t *end = output;
     for (int32_t b = 0; b < p->batches; b++, l.image += image_size) {
         int32_t y = edgeq_first_copied(p, EDGEQ_TILE_TAPS * blocks, (p->batches - b) * image_size);
         struct edgeq_mve_taps direct = {l.image + p->row_begin * p->stride_h * p->in_w * p->in_c,
             p->stride_w * p->in_c, p->stride_h * p->in_w * p->in_c};
-        end = edgeq_write_rows(&l, &tiles, p->row_begin, y, direct, end);
+        end = edgeq_write_rows(&l, &tiles, p->row_begin, y, direct, end, packed);
         while (y < p->row_end) {
             int32_t rows = p->row_end - y < p->strips ? p->row_end - y : p->strips;
             for (int32_t i = 0; i < rows; i++) {
                 edgeq_copy_strip(p, l.image, y + i, l.strips + i * p->strip_bytes);
             }
-            end = edgeq_write_rows(&l, &tiles, y, y + rows, copied, end);
+            end = edgeq_write_rows(&l, &tiles, y, y + rows, copied, end, packed);
             y += rows;
         }
     }

@@ -4,7 +4,8 @@
 
 /* A 3x3 depthwise convolution, four channels at a time: planes are filled with as many lines as
  * they have, and all lines of output are computed that can be; the last lines stay for the next
- * ones. */
+ * ones. Who includes this file defines before where the constants of four channels are:
+ * edgeq_find_filters, which may write them to a place of its caller. */
 
 #include "conv2d/planes_3x3_dsp.h"
 
@@ -76,8 +77,9 @@ static inline void edgeq_depthwise_3x3(
             int32_t left = p->channels - c;
             int32_t skipped = left < EDGEQ_PLANE_CHANNELS ? EDGEQ_PLANE_CHANNELS - left : 0;
             int32_t first = c - skipped;
-            edgeq_four_channels_3x3(p, input + first, p->filters + first * EDGEQ_FILTER_WORDS,
-                skipped, output + first, plane);
+            int32_t room[EDGEQ_PLANE_CHANNELS * EDGEQ_FILTER_WORDS];
+            const int32_t *filters = edgeq_find_filters(p, first, room);
+            edgeq_four_channels_3x3(p, input + first, filters, skipped, output + first, plane);
         }
         input += p->in_lines * p->in_length * p->channels;
         output += p->out_lines * p->out_length * p->channels;

@@ -43,7 +43,7 @@ static inline void edgeq_set_lanes(int32_t lanes[4], int32_t step)
 
 /* Output rows y and y + 1. */
 static inline void edgeq_write_blocks(
-    const struct edgeq_depthwise_mve_params *p, const int8_t *words, int8_t *output)
+    const struct edgeq_depthwise_mve_params *p, const int8_t *words, int8_t *output, int packed)
 {
     int32_t row = p->out_w * p->in_c;
     struct edgeq_mve_blocks blocks = {
@@ -59,12 +59,16 @@ static inline void edgeq_write_blocks(
         .scatter = {0, p->in_c, row, row + p->in_c},
     };
     edgeq_set_lanes(blocks.gather, EDGEQ_COLUMN_ROWS * p->in_c);
-    edgeq_mve_run_blocks(&blocks);
+    if (packed) {
+        edgeq_mve_run_packed_blocks(&blocks);
+    } else {
+        edgeq_mve_run_blocks(&blocks);
+    }
 }
 
 /* Neighbours in a row of the output, of one region, whose windows are one vector. */
 static inline void edgeq_write_short_line(const struct edgeq_depthwise_mve_params *p,
-    const int32_t *stages, const int8_t *words, int32_t pixels, int8_t *output)
+    const int32_t *stages, const int8_t *words, int32_t pixels, int8_t *output, int packed)
 {
     struct edgeq_mve_line line = {
         .words = words,
@@ -81,12 +85,16 @@ static inline void edgeq_write_short_line(const struct edgeq_depthwise_mve_param
     };
     edgeq_set_lanes(line.gather, p->dilation_w * EDGEQ_COLUMN_ROWS * p->in_c);
     edgeq_set_lanes(line.scatter, p->in_c);
-    edgeq_mve_run_line(&line);
+    if (packed) {
+        edgeq_mve_run_packed_line(&line);
+    } else {
+        edgeq_mve_run_line(&line);
+    }
 }
 
 /* The same of larger windows. */
 static inline void edgeq_write_long_line(const struct edgeq_depthwise_mve_params *p,
-    const int32_t *stages, const int8_t *words, int32_t pixels, int8_t *output)
+    const int32_t *stages, const int8_t *words, int32_t pixels, int8_t *output, int packed)
 {
     struct edgeq_mve_long_line line = {
         .words = words,
@@ -104,12 +112,16 @@ static inline void edgeq_write_long_line(const struct edgeq_depthwise_mve_params
     };
     edgeq_set_lanes(line.gather, p->dilation_w * EDGEQ_COLUMN_ROWS * p->in_c);
     edgeq_set_lanes(line.scatter, p->in_c);
-    edgeq_mve_run_long_line(&line);
+    if (packed) {
+        edgeq_mve_run_packed_long_line(&line);
+    } else {
+        edgeq_mve_run_long_line(&line);
+    }
 }
 
 /* Output row y. */
-static inline void edgeq_write_line(
-    const struct edgeq_depthwise_mve_params *p, const int8_t *words, int32_t y, int8_t *output)
+static inline void edgeq_write_line(const struct edgeq_depthwise_mve_params *p, const int8_t *words,
+    int32_t y, int8_t *output, int packed)
 {
     for (int32_t x = 0, next; x < p->out_w; x = next) {
         int32_t region = edgeq_bias_region(p->bias_row, p->bias_col, p->bias_cols, y, x);
@@ -117,16 +129,16 @@ static inline void edgeq_write_line(
         const int8_t *first = words + x * p->stride_w * p->in_c * EDGEQ_COLUMN_ROWS;
         next = edgeq_region_end(p->bias_col, x, p->out_w);
         if (p->more_words > 0) {
-            edgeq_write_long_line(p, stages, first, next - x, output + x * p->in_c);
+            edgeq_write_long_line(p, stages, first, next - x, output + x * p->in_c, packed);
         } else {
-            edgeq_write_short_line(p, stages, first, next - x, output + x * p->in_c);
+            edgeq_write_short_line(p, stages, first, next - x, output + x * p->in_c, packed);
         }
     }
 }
 
-/* The whole convolution. */
-static inline void edgeq_depthwise_of_s8_mve(
-    const struct edgeq_depthwise_mve_params *p, const int8_t *input, int8_t *output, void *scratch)
+/* The whole convolution; weights are bytes or `packed`. */
+static inline void edgeq_depthwise_of_s8_mve(const struct edgeq_depthwise_mve_params *p,
+    const int8_t *input, int8_t *output, void *scratch, int packed)
 {
     int32_t line = p->in_w * p->in_c;
     int32_t row = p->out_w * p->in_c;
@@ -138,11 +150,11 @@ static inline void edgeq_depthwise_of_s8_mve(
         for (int32_t y = p->row_begin; y < p->row_end;) {
             edgeq_write_words(p, input, y, zeros, words);
             if (p->in_blocks != 0 && y + 1 < p->row_end) {
-                edgeq_write_blocks(p, words, out);
+                edgeq_write_blocks(p, words, out, packed);
                 out += 2 * row;
                 y += 2;
             } else {
-                edgeq_write_line(p, words, y, out);
+                edgeq_write_line(p, words, y, out, packed);
                 out += row;
                 y++;
             }

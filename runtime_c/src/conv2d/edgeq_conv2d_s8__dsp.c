@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/conv2d.h"
 
+#include "conv2d/sum_pixel_dsp.h"
 #include "isa/dot_2x4.h"
 
 static inline void edgeq_multiply_pixels(const struct edgeq_rows_2x4 *rows)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/conv2d.h"
 
+#include "conv2d/sum_pixel_dsp.h"
 #include "isa/dot_2x4.h"
 
 /* Adds the products of all inputs to the sums of four channels: those of the second row stand

@@ -5,6 +5,8 @@
 #define EDGEQ_PLANE_LINES 3
 #define EDGEQ_LINEAR_SHIFT 0
 
+#include "conv2d/wide_filters.h"
+
 #include "conv2d/depthwise_3x3_dsp.h"
 
 void edgeq_depthwise_conv2d_3x3_lean_s8__dsp(const struct edgeq_depthwise_3x3_params *params,

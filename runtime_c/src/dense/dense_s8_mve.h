@@ -5,9 +5,9 @@
 #include "edgeq/dense.h"
 #include "isa/mve_rows.h"
 
-/* The whole layer. */
-static inline void edgeq_dense_of_s8_mve(
-    const struct edgeq_dense_mve_params *p, const int8_t *input, int8_t *output, void *scratch)
+/* The whole layer; weights are bytes or `packed`. */
+static inline void edgeq_dense_of_s8_mve(const struct edgeq_dense_mve_params *p,
+    const int8_t *input, int8_t *output, void *scratch, int packed)
 {
     int32_t blocks = (p->in_features + EDGEQ_ROWS_ELEMENTS - 1) / EDGEQ_ROWS_ELEMENTS;
     const int8_t *end = input + p->batches * p->in_features;
@@ -18,7 +18,7 @@ static inline void edgeq_dense_of_s8_mve(
         .output_offset = p->output_offset,
         .stages = p->stages,
     };
-    edgeq_set_row_blocks(&rows, blocks);
+    edgeq_set_row_blocks(&rows, blocks, packed);
     for (; input < end; input += p->in_features, to += p->out_features) {
         rows.input = input;
         rows.output = to;
@@ -27,7 +27,11 @@ static inline void edgeq_dense_of_s8_mve(
             edgeq_mve_copy(scratch, input, p->in_features);
             rows.input = scratch;
         }
-        edgeq_mve_run_rows(&rows);
+        if (packed) {
+            edgeq_mve_run_packed_rows(&rows);
+        } else {
+            edgeq_mve_run_rows(&rows);
+        }
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
         edgeq_mve_clamp(output, p->act_min, p->act_max, p->batches * p->out_features);

@@ -13,8 +13,7 @@
  * Inputs are taken two at a time: a step. A step is two words of inputs, one of each row, and two
  * of weights, one for each pair of channels. */
 
-#include "isa/dsp.h"
-#include "stage.h"
+#include "isa/rows_2x4.h"
 
 #include <stddef.h>
 
@@ -26,22 +25,8 @@
 #endif
 #define EDGEQ_STEP_CODE 56
 
-/* What is to be computed. `weights` has, for four channels, two words per step, then their stages;
- * `bias` four words: for each pair the sum 256 * odd + even of both, and the even one. The outputs
- * of the first `whole` channels, a multiple of 4, go to `output`; those of four more to `rest`,
- * unless its end is null. */
-struct edgeq_rows_2x4 {
-    const int32_t *x;       /*  0 */
-    const int32_t *x_end;   /*  4 */
-    int32_t skipped;        /*  8: bytes of code, in the first round of the loop */
-    const int32_t *bias[2]; /* 12 */
-    int8_t *output[2];      /* 20 */
-    int32_t whole;          /* 28: on the stack the end of output[0] */
-    int8_t *rest[2];        /* 32 */
-    int8_t *rest_end;       /* 40 */
-    const int32_t *weights; /* 44 */
-};
-
+/* Of struct edgeq_rows_2x4: `weights` has two words per step, `bias` for each pair of channels the
+ * sum 256 * odd + even of both, and the even one. */
 static inline void edgeq_set_steps(struct edgeq_rows_2x4 *rows, const int32_t *x, int32_t steps)
 {
     int32_t left_out = (EDGEQ_UNROLLED - steps % EDGEQ_UNROLLED) % EDGEQ_UNROLLED;
@@ -91,22 +76,31 @@ static inline void edgeq_set_steps(struct edgeq_rows_2x4 *rows, const int32_t *x
     "subs r4, r4, r5\n"                                                                            \
     "subs r6, r6, r7\n"
 
-/* Sums of four channels: for each row and pair 256 times the odd one, and the even one. */
-static inline void edgeq_sums_2x4(const struct edgeq_rows_2x4 *rows, int32_t *sums)
-{
-    register const struct edgeq_rows_2x4 *from __asm__("r0") = rows;
-    register int32_t *to __asm__("r1") = sums;
-    __asm__ volatile("push {r1, r7}\n"
-                     "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12, lr}\n"
-                     "push {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n" EDGEQ_SUMS_2X4
-                     "ldr r12, [sp, #44]\n"
-                     "stm r12, {r0, r1, r2, r3, r4, r5, r6, r7}\n"
-                     "add sp, #44\n"
-                     "pop {r1, r7}\n"
-        : "+r"(from), "+r"(to)
-        : [unrolled] "i"(EDGEQ_UNROLLED)
-        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
-}
+/* The sums to outputs, at r9 and r10. */
+#define EDGEQ_OUTPUTS_2X4                                                                          \
+    "lsls r1, #1\n"                                                                                \
+    "lsls r5, #1\n"                                                                                \
+    "edgeq_channel r1, r5\n"                                                                       \
+    "asrs r0, #7\n"                                                                                \
+    "asrs r4, #7\n"                                                                                \
+    "edgeq_channel r0, r4\n"                                                                       \
+    "lsls r3, #1\n"                                                                                \
+    "lsls r7, #1\n"                                                                                \
+    "edgeq_channel r3, r7\n"                                                                       \
+    "asrs r2, #7\n"                                                                                \
+    "asrs r6, #7\n"                                                                                \
+    "edgeq_channel r2, r6\n"                                                                       \
+    "ldr r9, [sp, #20]\n"                                                                          \
+    "ldr r10, [sp, #24]\n"                                                                         \
+    "ldr r11, [sp, #28]\n"                                                                         \
+    "strb r1, [r9], #1\n"                                                                          \
+    "strb r0, [r9], #1\n"                                                                          \
+    "strb r3, [r9], #1\n"                                                                          \
+    "strb r2, [r9], #1\n"                                                                          \
+    "strb r5, [r10], #1\n"                                                                         \
+    "strb r4, [r10], #1\n"                                                                         \
+    "strb r7, [r10], #1\n"                                                                         \
+    "strb r6, [r10], #1\n"
 
 #else
 
@@ -129,114 +123,18 @@ static inline void edgeq_sums_2x4(const struct edgeq_rows_2x4 *rows, int32_t *su
 
 #endif
 
-#if EDGEQ_DSP && defined(EDGEQ_STAGE_MACRO)
-
-static inline void edgeq_multiply_2x4(const struct edgeq_rows_2x4 *rows)
+/* Of the sums of a row. */
+static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
 {
-    register const struct edgeq_rows_2x4 *from __asm__("r0") = rows;
-    __asm__ volatile(EDGEQ_STAGE_MACRO
-        ".macro edgeq_channel first, second\n"
-        "ldr r9, [lr], #4\n"
-        "ldr r10, [lr], #4\n"
-        "ldr r11, [lr], #4\n"
-        "edgeq_stage \\first, r9, r10, r12\n"
-        "edgeq_stage \\second, r9, r10, r12\n"
-        "asrs \\first, r11\n"
-        "asrs \\second, r11\n"
-        "ssat \\first, #8, \\first\n"
-        "ssat \\second, #8, \\second\n"
-        ".endm\n"
-        "push {r7}\n"
-        "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12, lr}\n"
-        "add r9, r6\n"
-        "push {r1, r2, r3, r4, r5, r6, r8, r9, r10, r11, r12}\n"
-        "cmp r9, r6\n"
-        "beq 3f\n"
-        "2:\n" EDGEQ_SUMS_2X4 /* four channels */
-        "lsls r1, #1\n"
-        "lsls r5, #1\n"
-        "edgeq_channel r1, r5\n"
-        "asrs r0, #7\n"
-        "asrs r4, #7\n"
-        "edgeq_channel r0, r4\n"
-        "lsls r3, #1\n"
-        "lsls r7, #1\n"
-        "edgeq_channel r3, r7\n"
-        "asrs r2, #7\n"
-        "asrs r6, #7\n"
-        "edgeq_channel r2, r6\n"
-        "ldr r9, [sp, #20]\n"
-        "ldr r10, [sp, #24]\n"
-        "ldr r11, [sp, #28]\n"
-        "strb r1, [r9], #1\n"
-        "strb r0, [r9], #1\n"
-        "strb r3, [r9], #1\n"
-        "strb r2, [r9], #1\n"
-        "strb r5, [r10], #1\n"
-        "strb r4, [r10], #1\n"
-        "strb r7, [r10], #1\n"
-        "strb r6, [r10], #1\n"
-        "str r9, [sp, #20]\n"
-        "str r10, [sp, #24]\n"
-        "cmp r9, r11\n"
-        "bne 2b\n"
-        "3:\n" /* the rest */
-        "ldr r11, [sp, #40]\n"
-        "ldr r10, [sp, #36]\n"
-        "ldr r9, [sp, #32]\n"
-        "cmp r11, #0\n"
-        "beq 4f\n"
-        "mov r12, #0\n"
-        "str r9, [sp, #20]\n"
-        "str r10, [sp, #24]\n"
-        "str r11, [sp, #28]\n"
-        "str r12, [sp, #40]\n"
-        "b 2b\n"
-        "4:\n"
-        "add sp, #44\n"
-        "pop {r7}\n"
-        ".purgem edgeq_stage\n"
-        ".purgem edgeq_channel\n"
-        : "+r"(from)
-        : [unrolled] "i"(EDGEQ_UNROLLED)
-        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
-        "memory");
+    return (channel & 1) != 0 ? sums[channel - 1] >> 8 : sums[channel + 1];
 }
 
-#else
-
-/* Four channels to `output`; advances weights and biases. */
-static inline void edgeq_multiply_channels(struct edgeq_rows_2x4 *rows, int8_t *const output[2])
+/* Of the weights of four channels. */
+static inline ptrdiff_t edgeq_words_of_steps(const struct edgeq_rows_2x4 *rows)
 {
-    int32_t sums[8];
-    edgeq_sums_2x4(rows, sums);
-    rows->bias[0] += 4;
-    rows->bias[1] += 4;
-    rows->weights += rows->x_end - rows->x;
-    for (int32_t i = 0; i < 4; i++, rows->weights += EDGEQ_STAGE_WORDS) {
-        for (int32_t row = 0; row < 2; row++) {
-            const int32_t *sum = sums + 4 * row + i;
-            int32_t out = edgeq_stage(2 * ((i & 1) != 0 ? sum[-1] >> 8 : sum[1]),
-                rows->weights[EDGEQ_STAGE_MULTIPLIER], rows->weights[EDGEQ_STAGE_ADDEND],
-                rows->weights[EDGEQ_STAGE_SHIFT]);
-            output[row][i] = (int8_t)edgeq_saturate8(out);
-        }
-    }
+    return rows->x_end - rows->x;
 }
 
-static inline void edgeq_multiply_2x4(const struct edgeq_rows_2x4 *rows)
-{
-    struct edgeq_rows_2x4 next = *rows;
-    for (int32_t i = 0; i < rows->whole; i += 4) {
-        edgeq_multiply_channels(&next, next.output);
-        next.output[0] += 4;
-        next.output[1] += 4;
-    }
-    if (rows->rest_end != NULL) {
-        edgeq_multiply_channels(&next, next.rest);
-    }
-}
-
-#endif
+#include "isa/multiply_2x4.h"
 
 #endif

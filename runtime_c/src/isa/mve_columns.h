@@ -5,10 +5,14 @@
 /* Depthwise convolutions for Arm's MVE, made products of vectors: where four rows of an image are
  * stored as words of four bytes, one below the other, a vector of four words beside each other
  * holds a window of a channel of up to 4x4, and one VMLADAV makes its sum. A gather loads the
- * vector, as the words of a channel are as far apart as there are channels. */
+ * vector, as the words of a channel are as far apart as there are channels.
+ *
+ * Packed weights have 4 bits, EDGEQ_NIBBLES_BYTES where others have EDGEQ_COLUMN_TAPS, and just
+ * once per window: what follows from its place is done when they are loaded. */
 
 #include "isa/mve_bytes.h"
 #include "isa/mve_dot.h"
+#include "isa/mve_nibbles.h"
 #include "isa/mve_stage.h"
 
 #include <stdint.h>
@@ -122,25 +126,58 @@ struct edgeq_mve_long_line {
 
 #else
 
-static inline void edgeq_mve_run_blocks(const struct edgeq_mve_blocks *b)
+/* The products of a vector of words and one of weights. */
+static inline int32_t edgeq_add_window(
+    int32_t sum, const int8_t *words, const int32_t gather[4], const int8_t *weights, int packed)
 {
-    int32_t channels = (int32_t)(b->weights_end - b->weights) / (4 * EDGEQ_COLUMN_TAPS);
+    int8_t bytes[EDGEQ_COLUMN_TAPS];
+    if (packed) {
+        edgeq_mve_widen(bytes, weights);
+        return edgeq_mve_dot_words(sum, words, gather, bytes);
+    }
+    return edgeq_mve_dot_words(sum, words, gather, weights);
+}
+
+/* The weights of a channel at the four places; where they are packed, they are put there. */
+static inline const int8_t *edgeq_places(const struct edgeq_mve_blocks *b, int32_t channel,
+    int8_t places[4][EDGEQ_COLUMN_TAPS], int packed)
+{
+    if (!packed) {
+        return b->weights + channel * 4 * EDGEQ_COLUMN_TAPS;
+    }
+    edgeq_mve_widen(places[0], b->weights + channel * EDGEQ_NIBBLES_BYTES);
+    for (int32_t i = 0; i < EDGEQ_COLUMN_TAPS; i++) {
+        int32_t column = i / EDGEQ_COLUMN_ROWS;
+        int32_t row = i % EDGEQ_COLUMN_ROWS;
+        places[1][i] = column > 0 ? places[0][i - EDGEQ_COLUMN_ROWS] : 0;
+        places[2][i] = row > 0 ? places[0][i - 1] : 0;
+        places[3][i] = column > 0 && row > 0 ? places[0][i - EDGEQ_COLUMN_ROWS - 1] : 0;
+    }
+    return places[0];
+}
+
+static inline void edgeq_run_blocks(const struct edgeq_mve_blocks *b, int packed)
+{
+    int32_t channel_bytes = packed ? EDGEQ_NIBBLES_BYTES : 4 * EDGEQ_COLUMN_TAPS;
+    int32_t channels = (int32_t)(b->weights_end - b->weights) / channel_bytes;
     int32_t pixel = b->two_pixels / 2;
     for (int32_t c = 0; c < channels; c++) {
+        int8_t places[4][EDGEQ_COLUMN_TAPS];
+        const int8_t *weights = edgeq_places(b, c, places, packed);
         for (int32_t i = 0; i < b->pairs + b->odd; i++) {
             int32_t x = i < b->pairs ? 2 * i : 2 * i - 1;
             const int8_t *words = b->words + (x * pixel + c) * EDGEQ_COLUMN_ROWS;
             for (int32_t place = 0; place < 4; place++) {
-                const int8_t *weights = b->weights + (c * 4 + place) * EDGEQ_COLUMN_TAPS;
-                b->output[x * pixel + c + b->scatter[place]] =
-                    edgeq_mve_stage_s8(b->stages + c * EDGEQ_MVE_WORDS,
-                        edgeq_mve_dot_words(0, words, b->gather, weights), b->output_offset);
+                b->output[x * pixel + c + b->scatter[place]] = edgeq_mve_stage_s8(
+                    b->stages + c * EDGEQ_MVE_WORDS,
+                    edgeq_mve_dot_words(0, words, b->gather, weights + place * EDGEQ_COLUMN_TAPS),
+                    b->output_offset);
             }
         }
     }
 }
 
-static inline void edgeq_mve_run_line(const struct edgeq_mve_line *l)
+static inline void edgeq_run_line(const struct edgeq_mve_line *l, int packed)
 {
     for (int32_t c = 0; c < l->channels; c++) {
         const int8_t *weights = l->weights + c * l->weights_step;
@@ -148,26 +185,57 @@ static inline void edgeq_mve_run_line(const struct edgeq_mve_line *l)
             const int8_t *words = l->words + x * l->pixel_step + c * EDGEQ_COLUMN_ROWS;
             l->output[x * (l->four_pixels / 4) + c] =
                 edgeq_mve_stage_s8(l->stages + c * EDGEQ_MVE_WORDS,
-                    edgeq_mve_dot_words(0, words, l->gather, weights), l->output_offset);
+                    edgeq_add_window(0, words, l->gather, weights, packed), l->output_offset);
         }
     }
 }
 
-static inline void edgeq_mve_run_long_line(const struct edgeq_mve_long_line *l)
+static inline void edgeq_run_long_line(const struct edgeq_mve_long_line *l, int packed)
 {
+    int32_t vector = packed ? EDGEQ_NIBBLES_BYTES : EDGEQ_COLUMN_TAPS;
     for (int32_t c = 0; c < l->channels; c++) {
         const int8_t *weights = l->weights + c * l->weights_step;
         for (int32_t x = 0; x < l->pixels; x++) {
             const int8_t *words = l->words + x * l->pixel_step + c * EDGEQ_COLUMN_ROWS;
-            int32_t sum = edgeq_mve_dot_words(0, words, l->gather, weights);
+            int32_t sum = edgeq_add_window(0, words, l->gather, weights, packed);
             for (int32_t i = 0; i < l->more_words; i++) {
-                sum = edgeq_mve_dot_words(
-                    sum, words + l->places[i], l->gather, weights + (i + 1) * EDGEQ_COLUMN_TAPS);
+                sum = edgeq_add_window(
+                    sum, words + l->places[i], l->gather, weights + (i + 1) * vector, packed);
             }
             l->output[x * (l->four_pixels / 4) + c] =
                 edgeq_mve_stage_s8(l->stages + c * EDGEQ_MVE_WORDS, sum, l->output_offset);
         }
     }
+}
+
+static inline void edgeq_mve_run_blocks(const struct edgeq_mve_blocks *blocks)
+{
+    edgeq_run_blocks(blocks, 0);
+}
+
+static inline void edgeq_mve_run_packed_blocks(const struct edgeq_mve_blocks *blocks)
+{
+    edgeq_run_blocks(blocks, 1);
+}
+
+static inline void edgeq_mve_run_line(const struct edgeq_mve_line *line)
+{
+    edgeq_run_line(line, 0);
+}
+
+static inline void edgeq_mve_run_packed_line(const struct edgeq_mve_line *line)
+{
+    edgeq_run_line(line, 1);
+}
+
+static inline void edgeq_mve_run_long_line(const struct edgeq_mve_long_line *line)
+{
+    edgeq_run_long_line(line, 0);
+}
+
+static inline void edgeq_mve_run_packed_long_line(const struct edgeq_mve_long_line *line)
+{
+    edgeq_run_long_line(line, 1);
 }
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edgeq/conv2d.h"
+
+/* One line of output from one filling of the planes: the least memory. */
+#define EDGEQ_PLANE_LINES 3
+#define EDGEQ_LINEAR_SHIFT 0
+
+#include "conv2d/narrow_filters.h"
+
+#include "conv2d/depthwise_3x3_dsp.h"
+
+void edgeq_depthwise_conv2d_3x3_lean_narrow_s8__dsp(const struct edgeq_depthwise_3x3_params *params,
+    const int8_t *input, int8_t *output, void *scratch)
+{
+    edgeq_depthwise_3x3(params, input, output, scratch);
+}
