@@ -24,6 +24,12 @@ class OnnxWriter:
         self.constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
+    def narrow(self, integers: Any, elem_type: int) -> str:
+        """An initializer of an element type that NumPy does not have, such as INT4."""
+        name, array = f"c{len(self.constants)}", np.asarray(integers)
+        self.constants.append(helper.make_tensor(name, elem_type, array.shape, array.reshape(-1).tolist()))
+        return name
+
     def weights(self, *shape: int) -> str:
         """Normal floats that keep the power of what they multiply."""
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 10
@@ -57,7 +63,8 @@ class OnnxWriter:
             [helper.make_tensor_value_info(name, output_type, None) for name in outputs],
             self.constants,
         )
-        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+        domains = {"com.microsoft", *(node.domain for node in self.nodes if node.domain)}
+        opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, 1) for name in sorted(domains))]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
         return bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
 

@@ -11,6 +11,7 @@ from edgeq.evaluate import evaluate, evaluate_float
 from edgeq.ir import DType, Graph, Node, Quant, TensorType
 from edgeq.ir.tensor import dequantize
 from edgeq.ops import OPS
+from edgeq.ops.levels import LevelsAttrs
 from edgeq.ops.lookup import UnaryAttrs
 from edgeq.ops.unary import UNARY, EluAttrs, GeluAttrs, LeakyReluAttrs
 from edgeq.ops.unary_real import (
@@ -31,6 +32,7 @@ _WITH_PARAMETERS: dict[str, tuple[UnaryAttrs, ...]] = {
     "gelu": (GeluAttrs(), GeluAttrs(approximate=True)),
     "hard_sigmoid": (HardSigmoidAttrs(), HardSigmoidAttrs(0.5, 0.4)),
     "leaky_relu": (LeakyReluAttrs(0.1), LeakyReluAttrs(-1.5)),
+    "levels": (LevelsAttrs(3.0, 0.5, -4, 5, 1.0, 0.4), LevelsAttrs(1.0, 0.0, -1, 0, -0.5, 2.0, "floor")),
     "power": tuple(PowerAttrs(e) for e in (0.0, 0.5, 2.0, 3.0, -1.0, -1.5)),
     "selu": (SeluAttrs(), SeluAttrs(2.0, 3.0)),
     "shrink": (ShrinkAttrs(), ShrinkAttrs(bias=0.5, lambd=1.5)),

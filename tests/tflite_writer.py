@@ -8,12 +8,15 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgeq.ops.packing import pack
+
 _TYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(np.uint8): schema.TensorType.UINT8,
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.int64): schema.TensorType.INT64,
+    np.dtype(np.float16): schema.TensorType.FLOAT16,
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.bool_): schema.TensorType.BOOL,
 }
@@ -70,6 +73,23 @@ class TfliteWriter:
         buffer.data = np.frombuffer(array.tobytes(), np.uint8)
         self.buffers.append(buffer)
         self.tensors[index].buffer = len(self.buffers) - 1
+        return index
+
+    def packed(self, array: Any, bits: int = 4, **kwargs: Any) -> int:
+        """A constant of INT4 or INT2."""
+        index = self.constant(pack(np.asarray(array), bits), **kwargs)
+        self.tensors[index].shape = np.array(np.shape(array), np.int32)
+        self.tensors[index].type = {4: schema.TensorType.INT4, 2: schema.TensorType.INT2}[bits]
+        return index
+
+    def blockwise(self, array: Any, scales: Any, size: int) -> int:
+        """A constant of INT4 with a scale per block of the last dimension."""
+        table = schema.BlockwiseQuantizationT()
+        table.scales, table.zeroPoints, table.blockSize = self.constant(scales), -1, size
+        index = self.packed(array)
+        quant = schema.QuantizationParametersT()
+        quant.details, quant.detailsType = table, schema.QuantizationDetails.BlockwiseQuantization
+        self.tensors[index].quantization = quant
         return index
 
     def operator(

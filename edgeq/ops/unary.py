@@ -24,6 +24,7 @@ from edgeq.fixedpoint import (
 )
 from edgeq.ir import DType, Quant, TensorType
 from edgeq.ops.activation import Activation, quantized_bounds
+from edgeq.ops.levels import LEVELS
 from edgeq.ops.lines import Line, Lines, LinesOf
 from edgeq.ops.lookup import Domain, Function, Table, UnaryAttrs, everywhere, lookup_op, steps
 from edgeq.ops.op import Array, Op
@@ -322,5 +323,6 @@ UNARY = (
         for name, (real, lines) in _ONLY_REAL.items()
     ),
     *REAL_UNARY,
+    LEVELS,
 )
 """The records, one per function."""

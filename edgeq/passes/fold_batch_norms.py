@@ -3,7 +3,8 @@
     conv2d(x, w, b) * s + t  =  conv2d(x, w * s, b * s + t)
     conv2d(x * s + t, w, b)  =  conv2d(x, w * s, b + sum(w * t))        where nothing is padded
 
-Batch normalization is such a factor and addend. Weights that are integers behind a `dequantize` stay what they are.
+Batch normalization is such a factor and addend. Weights that are integers behind a `dequantize` stay what they are, but
+for their signs: a factor behind the layer goes into their scales.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeq.ir import DType, Graph, Node, TensorType
+from edgeq.ir import DType, Graph, Node, Quant, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import add_constant, apply_rule, bypass, drop_dead, fresh_name, replace_node, single_user
 from edgeq.ops.activation import Activation
@@ -108,7 +109,8 @@ def _fold_behind(graph: Graph, node: Node) -> tuple[Graph, str] | None:
     if factor is None or addend is None:
         return None
     attrs = replace(layer.attrs, activation=affine.activation)
-    folded = _with_weights(graph, layer, _along_outputs(layer.attrs, factor), factor, addend)
+    folded = _with_scales(graph, layer, factor, addend)
+    folded = folded or _with_weights(graph, layer, _along_outputs(layer.attrs, factor), factor, addend)
     if folded is None:
         return None
     graph, changed = folded
@@ -161,6 +163,43 @@ def _with_weights(graph: Graph, layer: Node, scale: Array, factor: Array, addend
         graph, name = _add_reals(graph, bias or f"{layer.name}.bias", new)
         values[2:] = [name]
     return graph, replace(layer, inputs=tuple(values))
+
+
+def _with_scales(graph: Graph, layer: Node, factor: Array, addend: Array) -> tuple[Graph, Node] | None:
+    """The same for weights that are dequantized: their scales times the magnitudes of factors, their signs changed.
+
+    None where the weights are others, have zero points or scales along another axis, or where a factor is 0.
+    """
+    source = graph.producers.get(layer.inputs[1])
+    if source is None or source.op != "dequantize" or source.inputs[0] not in graph.constants:
+        return None
+    type_ = graph.types[source.inputs[0]]
+    axis = len(type_.shape) - 1 if isinstance(layer.attrs, DepthwiseConv2dAttrs) else 0
+    quant, integers = type_.quant, graph.constants[source.inputs[0]]
+    if quant is None or quant.axis not in (None, axis) or any(quant.zero_point) or len(factor) != type_.shape[axis]:
+        return None
+    scales = np.broadcast_to(np.asarray(quant.scale), factor.shape) * np.abs(factor)
+    signs = np.where(factor < 0, -1, 1).astype(np.int64)
+    signed = integers * (signs if axis else signs.reshape(-1, *[1] * (integers.ndim - 1)))
+    dtype = next((d for d in (type_.dtype, DType.S4, DType.S8) if signed.max(initial=0) <= d.range[1]), None)
+    least = np.finfo(np.float32).tiny
+    if dtype is None or not _fits(scales) or np.any(np.float32(scales) < least):
+        return None
+    scaled = TensorType(
+        type_.shape, dtype, Quant(tuple(float(np.float32(s)) for s in scales), (0,) * len(scales), axis)
+    )
+    plain = replace(layer, inputs=(layer.inputs[0], "", *layer.inputs[2:]))
+    folded = _with_weights(graph, plain, np.ones(()), factor, addend)  # the bias
+    if folded is None:
+        return None
+    graph, changed = folded
+    stored = signed.astype(integers.dtype)
+    graph, constant = add_constant(graph, fresh_name(graph, source.inputs[0]), stored, scaled)
+    value = fresh_name(graph, source.outputs[0])
+    again = replace(source, name=f"{source.name}.{layer.name}", inputs=(constant,), outputs=(value,))
+    nodes = [n for node in graph.nodes for n in ((again, node) if node is layer else (node,))]
+    graph = graph.with_(types={**graph.types, value: graph.types[source.outputs[0]]}, nodes=tuple(nodes))
+    return graph, replace(changed, inputs=(changed.inputs[0], value, *changed.inputs[2:]))
 
 
 def _fits(array: Array) -> bool:

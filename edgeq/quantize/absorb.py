@@ -22,6 +22,9 @@ from edgeq.quantize.roles import ROLES, Role, tied_values
 _CLAMPS = frozenset({"clip", "relu", "relu6", "relu_0_to_1", "relu_n1_to_1"})
 """Functions whose results lie within the range of their input."""
 
+_PACKED = frozenset({"conv2d", "dense", "depthwise_conv2d"})
+"""Layers that take weights of less than 8 bits."""
+
 _MEANS = frozenset({"avg_pool2d", "mean"})
 """Likewise; but their input need not lie within the range of their results."""
 
@@ -69,6 +72,8 @@ def _absorb_dequantize(graph: Graph, node: Node, values: dict[str, Encoding], in
     """A dequantized constant is a float constant whose integers are known."""
     (integer,), (real,) = node.inputs, node.outputs
     encoding = _encoding(graph.types[integer])
+    if encoding.dtype.is_narrow and not _is_packed(graph, real):
+        encoding = Encoding(DType.S8, encoding.quant)
     values[real] = encoding
     if integer not in graph.constants:
         return graph
@@ -76,6 +81,12 @@ def _absorb_dequantize(graph: Graph, node: Node, values: dict[str, Encoding], in
     integers[real] = (graph.constants[integer] ^ 0x80).view(np.int8) if unsigned else graph.constants[integer]
     reals = dequantize(graph.constants[integer], graph.types[integer])
     return replace_node(graph, node).with_(constants={**graph.constants, real: reals})
+
+
+def _is_packed(graph: Graph, weights: str) -> bool:
+    """Whether all that read a constant are layers that take weights of less than 8 bits."""
+    readers = graph.users.get(weights, ())
+    return all(r.op in _PACKED and r.inputs[1] == weights and weights not in r.inputs[::2] for r in readers)
 
 
 def _forget(graph: Graph, gone: str, instead: str, *, port: bool) -> Graph:

@@ -95,11 +95,37 @@ def _quantized(b: FloatBuilder) -> str:
     return b.node("dequantize", b.constant(b.rng.integers(-9, 9, (6, 3)).astype(np.int8), quant))
 
 
-def test_integer_weights_stay_but_a_bias_is_added() -> None:
+def test_a_factor_goes_into_the_scales_and_signs_of_integer_weights() -> None:
     b = _builder()
-    y = b.node("mul", b.node("dense", b.input(1, 3), _quantized(b)), b.reals(6))
-    graph = b.graph(y)
+    factor = b.reals(6)
+    y = b.node("mul", b.node("dense", b.input(1, 3), _quantized(b)), factor)
+    before = b.graph(y)
+    after, _ = run_float_pass(_PASS, before)
+    assert op_list(after) == ["dequantize", "dense"]
+    factors = before.constants[factor]
+    (integers,) = (v for v in before.constants if v != factor)
+    (signed,) = after.constants
+    np.testing.assert_array_equal(after.constants[signed].T, before.constants[integers].T * np.sign(factors))
+    np.testing.assert_allclose(after.types[signed].quant.scale, 0.5 * np.abs(factors), rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-44])
+def test_a_factor_that_leaves_nothing_of_a_scale_stays(factor: float) -> None:
+    b = _builder()
+    weights = b.node("dense", b.input(1, 3), _quantized(b))
+    graph = b.graph(b.node("mul", weights, b.constant(np.full(6, factor, np.float32))))
     assert run_float_pass(_PASS, graph) == (graph, [])
+
+
+def test_integer_weights_that_have_no_negative_stay() -> None:
+    b = _builder()
+    lowest = b.constant(np.full((6, 3), -128, np.int8), Quant((0.5,) * 6, (0,) * 6, 0))
+    y = b.node("dense", b.input(1, 3), b.node("dequantize", lowest))
+    graph = b.graph(b.node("mul", y, b.constant(np.full(6, -1, np.float32))))
+    assert run_float_pass(_PASS, graph) == (graph, [])
+
+
+def test_integer_weights_stay_but_a_bias_is_added() -> None:
     b = _builder()
     y = b.node("add", b.node("dense", b.input(1, 3), _quantized(b)), b.reals(6))
     after, _ = run_float_pass(_PASS, b.graph(y))

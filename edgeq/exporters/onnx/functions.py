@@ -88,6 +88,25 @@ def _silu(op: NodeContext) -> str:
     return op.result("Mul", [x, op.emit("Sigmoid", [scaled])])
 
 
+_ROUNDINGS = {"half_even": "Round", "floor": "Floor", "ceil": "Ceil"}
+
+
+def _levels(op: NodeContext) -> str:
+    """Clamped before it is rounded, which is the same as the bounds are integers."""
+    attrs = op.attrs
+    if attrs.rounding not in _ROUNDINGS:
+        raise Refusal(f"levels rounded {attrs.rounding}; accepted: {', '.join(_ROUNDINGS)}")
+
+    def number(value: float, what: str) -> str:
+        return op.constant(np.array(value, np.float32), what)
+
+    scaled = op.emit("Mul", [op.input(0), number(attrs.factor, "factor")])
+    shifted = op.emit("Add", [scaled, number(attrs.offset, "offset")])
+    clamped = op.emit("Clip", [shifted, number(attrs.low, "lowest"), number(attrs.high, "highest")])
+    level = op.emit(_ROUNDINGS[attrs.rounding], [clamped])
+    return op.result("Mul", [op.emit("Sub", [level, number(attrs.zero, "zero")]), number(attrs.step, "step")])
+
+
 def _softmax(op: NodeContext) -> str:
     if op.attrs.beta != 1:
         raise Refusal(f"beta is {op.attrs.beta}; accepted: 1")
@@ -101,6 +120,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "clip": Exporter(_clip),
     "gelu": Exporter(_gelu),
     "l2_normalize": Exporter(lambda op: op.result("LpNormalization", [op.input(0)], axis=-1, p=2)),
+    "levels": Exporter(_levels),
     "log_softmax": Exporter(lambda op: op.result("LogSoftmax", [op.input(0)], axis=-1)),
     "power": _power(lambda attrs: attrs.exponent),
     "rsqrt": _power(lambda _: -0.5),

@@ -111,15 +111,15 @@ class Builder:
             self.origins[self.values[name]] = Origin(name, len(self.arrays) + len(self.values))
         return self.values[name]
 
-    def add_constant(self, array: Array, stem: str, quant: Quant | None = None) -> str:
-        """A constant of the graph with this content, floats as float32."""
+    def add_constant(self, array: Array, stem: str, quant: Quant | None = None, dtype: DType | None = None) -> str:
+        """A constant of the graph with this content, floats as float32; `dtype` says which integers int8 holds."""
         array = np.ascontiguousarray(array).reshape(array.shape)
         if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
             array = array.astype(np.float32)
         elif array.dtype in (np.uint16, np.uint32, np.uint64):
             array = array.astype(np.int64)
         try:
-            dtype = DType.of(array.dtype)
+            dtype = dtype or DType.of(array.dtype)
         except KeyError as error:
             raise Refusal(f"constant {stem!r} of {array.dtype}; accepted: floats, integers of 8 to 64 bits") from error
         name = self.fresh(stem)
@@ -377,15 +377,16 @@ class OpContext:
     ) -> str:
         builder = self.builder
         if value in builder.constants:
-            return builder.add_constant(move(builder.constants[value]), value, builder.types[value].quant)
+            type_ = builder.types[value]
+            return builder.add_constant(move(builder.constants[value]), value, type_.quant, type_.dtype)
         node = builder.producer(value)
         if node is not None and node.op == "dequantize" and node.inputs[0] in builder.constants:
-            quant = builder.types[node.inputs[0]].quant
+            quant, dtype = builder.types[node.inputs[0]].quant, builder.types[node.inputs[0]].dtype
             assert quant is not None
             axis = None if quant.axis is None else axis_of(quant.axis)
             if quant.axis is None or axis is not None:
                 moved = builder.add_constant(
-                    move(builder.constants[node.inputs[0]]), node.inputs[0], replace(quant, axis=axis)
+                    move(builder.constants[node.inputs[0]]), node.inputs[0], replace(quant, axis=axis), dtype
                 )
                 return builder.add_node("dequantize", [moved], DequantizeAttrs(), node.source, DType.F32, None)
         return self.emit(op, [value], attrs)

@@ -33,7 +33,7 @@ def clamped(op: OpContext, value: str, dtype: DType, quant: Quant) -> str:
     low, high = dtype.range
     if quant.axis is not None or quant.zero_point[0] != low or op.builder.file.by_edgeq:
         return value
-    if _is_input(op.builder, value) or _is_positive(op.builder, value):
+    if _is_input(op.builder, value) or is_positive(op.builder, value):
         return value
     six = math.isclose((high - low) * quant.scale[0], 6, rel_tol=1e-5)
     return op.emit((Activation.RELU6 if six else Activation.RELU).value, [value], UnaryAttrs())
@@ -48,7 +48,7 @@ def _is_input(builder: Builder, value: str) -> bool:
     return node is None and value not in builder.constants
 
 
-def _is_positive(builder: Builder, value: str) -> bool:
+def is_positive(builder: Builder, value: str) -> bool:
     """Whether no element can be negative."""
     pending, seen = [value], {value}
     while pending:

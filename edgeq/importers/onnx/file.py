@@ -31,7 +31,11 @@ PRODUCER = "edgeq"
 ROUNDING = "edgeq.rounding"
 """Key of the metadata that say how integers are rounded: a value of `Rounding`."""
 
-_PACKED = {TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1}
+_PACKED = {
+    code
+    for name, code in TensorProto.DataType.items()
+    if name in ("INT2", "INT4", "UINT2", "UINT4", "FLOAT4E2M1")  # as many of them as this version of onnx has
+}
 _LARGEST_TENSOR = 1 << 30
 
 

@@ -37,6 +37,14 @@ _KEPT_AS = {
     "int32": _Integers(DType.S32),
 }
 
+_NARROW = {
+    "int4": _Integers(DType.S4),
+    "uint4": _Integers(DType.S4, 8),
+    "int2": _Integers(DType.S2),
+    "uint2": _Integers(DType.S2, 2),
+}
+"""Of constants alone."""
+
 _MOVES = frozenset({"broadcast", "concat", "gather", "reshape", "slice", "transpose"})
 """Ops through which integers that stand for nothing yet keep what they will stand for."""
 
@@ -45,6 +53,21 @@ def _integers(dtype: object) -> _Integers:
     if str(dtype) not in _KEPT_AS:
         raise Refusal(f"quantized to {dtype}; accepted: {', '.join(_KEPT_AS)}")
     return _KEPT_AS[str(dtype)]
+
+
+def _constant(op: OpContext) -> str:
+    """Integers of the file; those of less than 8 bits with zero points, which layers do not take, without these."""
+    array = op.constant(0, "the input")
+    name = str(array.dtype)
+    integers = _NARROW.get(name) or _integers(array.dtype)
+    quant = _quant(op, array.shape, integers)
+    signed = array.astype(np.int64) - integers.lower
+    dtype = integers.dtype
+    if dtype.is_narrow and any(quant.zero_point):
+        along = [-1 if axis == quant.axis else 1 for axis in range(array.ndim)]
+        signed = signed - np.reshape(quant.zero_point, () if quant.axis is None else along)
+        quant, dtype = replace(quant, zero_point=(0,) * len(quant.zero_point)), DType.S8
+    return op.builder.add_constant(signed.astype(dtype.numpy), op.node.input[0], quant, dtype)
 
 
 def _quant(op: OpContext, shape: Shape, integers: _Integers) -> Quant:
@@ -91,14 +114,32 @@ def _output_dtype(op: OpContext) -> object:
         raise Refusal(f"quantized to the type {wanted}; accepted: {', '.join(_KEPT_AS)}") from error
 
 
+def _reals_of_blocks(op: OpContext) -> str:
+    """Weights with a scale, and perhaps a zero point, for every block along an axis: what they stand for, as floats."""
+    integers, size = op.constant(0, "the input").astype(np.int64), op.int_attr("block_size")
+    scales = op.constant(1, "the scale").astype(np.float32)
+    zeros = op.constant(2, "the zero point").astype(np.int64) if op.has(2) else np.zeros(scales.shape, np.int64)
+    axis = normalize_axis(op.int_attr("axis", 1), integers.ndim)
+    length = integers.shape[axis]
+    if size < 1 or length % size:
+        raise Refusal(f"blocks of {size} along {length} elements; accepted: sizes that divide them")
+    expected = tuple(length // size if i == axis else n for i, n in enumerate(integers.shape))
+    if scales.shape != expected or zeros.shape != expected:
+        raise Refusal(
+            f"scales of shape {list(scales.shape)} and zero points of shape {list(zeros.shape)} for blocks of {size}; "
+            f"accepted: {list(expected)}"
+        )
+    if not (np.isfinite(scales).all() and (scales > 0).all()):
+        raise Refusal("a scale that is not above 0; accepted: finite scales above 0")
+    steps = (integers - zeros.repeat(size, axis)).astype(np.float32)
+    return op.builder.add_constant(steps * scales.repeat(size, axis), op.node.input[0])
+
+
 def _dequantize_linear(op: OpContext) -> None:
-    if op.is_constant(0):
-        array = op.constant(0, "the input")
-        integers = _integers(array.dtype)
-        signed = (array.astype(np.int64) - integers.lower).astype(integers.dtype.numpy)
-        value = op.builder.add_constant(signed, op.node.input[0], _quant(op, array.shape, integers))
-    else:
-        value = _quantized(op)
+    if op.is_constant(0) and op.int_attr("block_size", 0):
+        op.output(_reals_of_blocks(op))
+        return
+    value = _constant(op) if op.is_constant(0) else _quantized(op)
     op.output(op.emit("dequantize", [value], DequantizeAttrs(), dtype=DType.F32))
 
 
@@ -162,7 +203,9 @@ def output_port(builder: Builder, value: str, elem_type: int, source: str) -> st
 _TYPES = f"{', '.join(_KEPT_AS)}; constant scale and zero point, per tensor or per axis"
 
 CONVERTERS = {
-    "DequantizeLinear": Converter(_dequantize_linear, ("dequantize", "requantize"), _TYPES),
+    "DequantizeLinear": Converter(
+        _dequantize_linear, ("dequantize", "requantize"), f"{_TYPES}; of constants also {', '.join(_NARROW)}"
+    ),
     "QuantizeLinear": Converter(_quantize_linear, ("quantize",), _TYPES),
     "com.microsoft.DequantizeLinear": Converter(_dequantize_linear, ("dequantize", "requantize"), _TYPES),
     "com.microsoft.QuantizeLinear": Converter(_quantize_linear, ("quantize",), _TYPES),

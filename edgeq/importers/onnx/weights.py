@@ -88,8 +88,10 @@ def _changed(op: OpContext, value: str, change: Callable[[Array], Array], quant_
     if node is None:
         return builder.add_constant(change(builder.constants[value]), value)
     integers = node.inputs[0]
-    quant = builder.types[integers].quant
+    quant, dtype = builder.types[integers].quant, builder.types[integers].dtype
     assert quant is not None
     array = np.ascontiguousarray(change(builder.constants[integers]))
-    moved = builder.add_constant(array, integers, quant_of(quant))
+    if dtype is DType.B1 and not array.all():
+        dtype = DType.S2
+    moved = builder.add_constant(array, integers, quant_of(quant), dtype)
     return builder.add_node("dequantize", [moved], DequantizeAttrs(), node.source, DType.F32, None)

@@ -80,6 +80,8 @@ class Builder:
         """The IR type of a tensor, uint8 as int8."""
         if tensor.dtype is None:
             raise Refusal(f"tensor {tensor.name!r} is {tensor.type_name}; accepted: {', '.join(_accepted())}")
+        if tensor.dtype.is_narrow and tensor.data is None:
+            raise Refusal(f"tensor {tensor.name!r} is {tensor.type_name} and computed; accepted: constant weights")
         shape = tensor.shape if shape is None else shape
         if not _is_u8(tensor):
             return TensorType(shape, tensor.dtype, tensor.quant)

@@ -36,6 +36,9 @@ _ACTIVATIONS = {
 }
 _TANH = 4
 
+_PACKED = frozenset({"conv2d", "dense", "depthwise_conv2d"})
+"""Ops that take weights of less than 8 bits."""
+
 _HYBRID = frozenset({"BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 """Operators that may have integer weights between floats. What the weights stand for is what the model means."""
 
@@ -258,6 +261,7 @@ class OpContext:
 
     def _add(self, op: str, inputs: Sequence[str], attrs: Any, output: str, type_: TensorType) -> None:
         require_size(type_)
+        self._require_weights(op, inputs)
         node = Node(f"n{len(self._builder.nodes)}", op, tuple(inputs), (output,), attrs, self.source)
         folded = self._evaluated(node, type_)
         if folded is None:
@@ -265,6 +269,13 @@ class OpContext:
         else:
             self._builder.types[output] = type_
             self._builder.constants[output] = folded
+
+    def _require_weights(self, op: str, inputs: Sequence[str]) -> None:
+        """Refuse integers of less than 8 bits but as the weights of layers that read them packed."""
+        for position, value in enumerate(inputs):
+            if value and self._builder.types[value].dtype.is_narrow and (op not in _PACKED or position != 1):
+                accepted = "as weights of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED"
+                raise Refusal(f"input {position} is {self._builder.types[value]}; accepted: {accepted}")
 
     def _evaluated(self, node: Node, type_: TensorType) -> Array | None:
         """What a node makes of constants without quantization; None where it belongs into the graph."""

@@ -14,8 +14,10 @@ import numpy as np
 import tflite
 
 from edgeq.errors import EdgeqError
+from edgeq.importers.tflite.blockwise import BLOCKWISE, read_blockwise, reals_of_blocks
 from edgeq.ir import DType, Quant, Shape
 from edgeq.ir.graph import Array
+from edgeq.ops.packing import unpack
 
 LARGEST_TENSOR = 1 << 28
 """Bytes. Far above what any microcontroller addresses, far below what would exhaust the host."""
@@ -29,8 +31,10 @@ _UNQUANTIZED = (None, DType.F32, DType.BOOL)
 """Element types in which a scale says nothing."""
 
 _NAMES = {v: k for k, v in vars(tflite.BuiltinOperator).items() if not k.startswith("_")}
-_TYPE_NAMES = {v: k for k, v in vars(tflite.TensorType).items() if not k.startswith("_")}
+_TYPE_NAMES = {v: k for k, v in vars(tflite.TensorType).items() if not k.startswith("_")} | {19: "INT2"}
 _DTYPES = {
+    "INT2": DType.S2,
+    "INT4": DType.S4,
     "INT8": DType.S8,
     "UINT8": DType.U8,
     "INT16": DType.S16,
@@ -177,6 +181,9 @@ class _Reader:
             data = self._data(what, raw, shape, type_name)
             if type_name == _HALF and data is not None:
                 dtype = DType.F32
+            if dtype is not None and dtype.is_narrow and data is not None:
+                reals = self._blocks(what, raw, data)
+                dtype, data = (dtype, data) if reals is None else (DType.F32, reals)
             return Tensor(
                 index=index,
                 name=name,
@@ -239,6 +246,8 @@ class _Reader:
             return np.zeros(shape, dtype.numpy) if dtype and 0 in shape else None
         if dtype is None:
             return content
+        if dtype.is_narrow:
+            return self._narrow(what, content, shape, dtype)
         stored = np.dtype(np.float16) if type_name == _HALF else dtype.numpy
         expected = math.prod(shape) * stored.itemsize
         if content.size != expected:
@@ -247,6 +256,32 @@ class _Reader:
         if dtype.is_float:
             _require_finite(array, f"{self.where}: {what}")
         return array
+
+    def _blocks(self, what: str, raw: Any, integers: Array) -> Array | None:
+        """What integers with a scale per block stand for; None where they have none."""
+        table = raw.Quantization()
+        if table is None or table.DetailsType() != BLOCKWISE or table.Details() is None:
+            return None
+        blocks = read_blockwise(table.Details())
+        if blocks.zero_points >= 0:
+            raise EdgeqError(f"{self.where}: {what} has zero points per block; accepted: none, which is 0")
+        if not 0 <= blocks.scales < self.tensors:
+            raise EdgeqError(f"{self.where}: {what} has scales in tensor {blocks.scales} of {self.tensors}")
+        type_name = _TYPE_NAMES.get(self.graph.Tensors(blocks.scales).Type(), "no type")
+        scales = self.tensor(blocks.scales).data if type_name in ("FLOAT16", "FLOAT32") else None
+        if scales is None:
+            raise EdgeqError(f"{self.where}: {what} has scales of {type_name}; accepted: constants, FLOAT16 or FLOAT32")
+        return reals_of_blocks(f"{self.where}: {what}", integers, scales, blocks.size)
+
+    def _narrow(self, what: str, content: Array, shape: Shape, dtype: DType) -> Array:
+        """Integers of less than 8 bits as int8. The last byte may be filled in part."""
+        expected = -(-math.prod(shape) * dtype.bits // 8)
+        if content.size != expected:
+            raise EdgeqError(
+                f"{self.where}: {what} needs {expected} bytes of data for {math.prod(shape)} integers of {dtype.bits} "
+                f"bits, its buffer has {content.size}"
+            )
+        return unpack(content, dtype.bits, math.prod(shape)).reshape(shape)
 
     def _buffer(self, raw: Any) -> Array | None:
         """The bytes of a buffer: inside the flatbuffer, or behind it (offset and size of large models)."""
