@@ -259,7 +259,7 @@ def measure(task: Task, shared: Path, seeds: int) -> list[Row]:
         right = net.logits(split.test)
         top1.append(_top1(right, split.labels))
         for name, logits in _contenders(task, net, models, split):
-            scores.setdefault(name, []).append(_score(logits, right, split.labels))
+            scores.setdefault(name, []).append(score(logits, right, split.labels))
         print(
             f"{task.name} {number + 1}/{seeds}:",
             *(f"{CONTENDERS[n]} {s[-1].sqnr:.1f}," for n, s in scores.items()),
@@ -284,7 +284,8 @@ def _top1(logits: Array, labels: Array) -> float:
     return 100 * float(np.mean(logits.argmax(axis=1) == labels))
 
 
-def _score(found: Array, right: Array, labels: Array) -> Score:
+def score(found: Array, right: Array, labels: Array) -> Score:
+    """Of a contender's logits beside those of the float model."""
     noise = Noise()
     noise.add(right, found)
     flips = 100 * float(np.mean(found.argmax(axis=1) != right.argmax(axis=1)))

@@ -63,6 +63,8 @@ def mean_outputs(weights: FloatArray, inputs: FloatArray) -> FloatArray:
 
     Args:
         weights: `[groups, out, in]`, or integers times scales.
-        inputs: mean of the layer's patches (`edgeq.quantize.layers`), `[groups, in]`.
+        inputs: mean of the layer's patches (`edgeq.quantize.layers`), `[groups, in]`, or `[groups, k, in]` for each of
+            k parts of a group's outputs.
     """
-    return np.asarray((weights.astype(np.float64) @ inputs[..., None]).reshape(-1))
+    parts = weights.astype(np.float64).reshape(*inputs.shape[:-1], -1, weights.shape[-1])
+    return np.asarray((parts @ inputs[..., None]).reshape(-1))

@@ -54,7 +54,7 @@ _HOMOGENEOUS: Mapping[str, Callable[[Graph, Node], bool]] = {
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """Two layers and the values between them, the first one's output and the second one's input included."""
 
     first: Node
@@ -68,12 +68,12 @@ def equalize(graph: Graph) -> tuple[Graph, Sequence[str]]:
     Outputs change by no more than the rounding of floats. Values between two layers are scaled, and no longer have
     the origin that they had.
     """
-    pairs = [pair for node in graph.nodes if (pair := _pair_from(graph, node))]
+    pairs = scalable_pairs(graph)
     factors = _solve(graph, pairs)
     sentences = []
     for pair, scale in zip(pairs, factors, strict=True):
         if np.abs(np.log(scale)).max() > _WORTH_IT:
-            graph = _apply(graph, pair, scale)
+            graph = scale_between(graph, pair, scale)
             spread = scale.max() / scale.min()
             sentences.append(
                 f"equalized {pair.first.label} and {pair.second.label}: channels scaled by factors 1 : {spread:.3g}"
@@ -81,7 +81,12 @@ def equalize(graph: Graph) -> tuple[Graph, Sequence[str]]:
     return (drop_dead(graph)[0] if sentences else graph), sentences
 
 
-def _pair_from(graph: Graph, first: Node) -> _Pair | None:
+def scalable_pairs(graph: Graph) -> Sequence[Pair]:
+    """All that can be scaled without a change of what comes out."""
+    return [pair for node in graph.nodes if (pair := _pair_from(graph, node))]
+
+
+def _pair_from(graph: Graph, first: Node) -> Pair | None:
     """The pair that begins at a node; None where there is none."""
     if not _is_float_layer(graph, first) or not _clamps_homogeneously(first):
         return None
@@ -89,7 +94,7 @@ def _pair_from(graph: Graph, first: Node) -> _Pair | None:
     channels = graph.types[between[0]].shape[-1]
     while (node := single_user(graph, between[-1])) and node.inputs[0] == between[-1]:
         if _is_float_layer(graph, node):
-            return _Pair(first, node, tuple(between))
+            return Pair(first, node, tuple(between))
         if graph.types[node.outputs[0]].shape[-1:] != (channels,) or not _is_homogeneous(graph, node):
             return None
         between.append(node.outputs[0])
@@ -113,7 +118,7 @@ def _clamps_homogeneously(node: Node) -> bool:
     return getattr(node.attrs, "activation", Activation.NONE) in (Activation.NONE, Activation.RELU)
 
 
-def _solve(graph: Graph, pairs: Sequence[_Pair]) -> list[Factors]:
+def _solve(graph: Graph, pairs: Sequence[Pair]) -> list[Factors]:
     """For each pair the factors that its channels are multiplied with between the two layers.
 
     Pairs that share a layer are solved in turn until nothing changes.
@@ -185,8 +190,8 @@ def _over_inputs(graph: Graph, node: Node, factors: Factors) -> Factors:
     return factors
 
 
-def _apply(graph: Graph, pair: _Pair, factors: Factors) -> Graph:
-    """Scale the constants of both layers."""
+def scale_between(graph: Graph, pair: Pair, factors: Factors) -> Graph:
+    """Scale the constants of both layers, so that the values between them are multiplied by a factor per channel."""
     for node, index, scale in (
         (pair.first, 1, _over_outputs(graph, pair.first, factors)),
         (pair.first, 2, factors),

@@ -14,25 +14,19 @@ from edgeq.ir import DType, Graph, Node, Quant, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import add_constant, drop_dead
 from edgeq.ops import OPS
-from edgeq.quantize import gptq, weights
+from edgeq.quantize import weights
 from edgeq.quantize.bias_correction import corrected_bias, mean_outputs
 from edgeq.quantize.data import CalibrationData
 from edgeq.quantize.encoding import Encoding, Encodings
-from edgeq.quantize.layer_statistics import LayerStatistics, Moments, statistics
+from edgeq.quantize.importance import clamps, importance
+from edgeq.quantize.layer_statistics import LayerStatistics, Weigh, statistics
 from edgeq.quantize.layers import Layer, layer_of
-from edgeq.quantize.scheme import WEIGHTS, Choice, Scheme
+from edgeq.quantize.round_weights import Rounded, Surroundings, needs_moments, round_weights
+from edgeq.quantize.scheme import WEIGHTS, Scheme
 from edgeq.quantize.stream import Chunk, Noise, Runner, fake_quantize
-
-_PROPAGATION, _NARROW_PROPAGATION = 4.0, 0.1
-"""Damping of `propagated_target`: what arrives wrong is undone along the few strongest directions of a layer's inputs,
-which is all that a hundred samples tell of it. Gains 0.3 dB at 8 bits on average over five nets; much less damping
-fits the samples, 0.1 loses 0.3 dB of kws. Weights of less than 8 bits leave more to be undone."""
 
 _NARROW = ("conv2d", "depthwise_conv2d", "dense")
 """Ops that have kernels for weights of less than 8 bits."""
-
-_FEW_SAMPLES = 30
-"""With less, only little is undone."""
 
 _BIAS_ROOM = 1.25
 """A bias may grow by that factor when it is corrected."""
@@ -137,6 +131,7 @@ class _Fitter:
         self._biases: dict[str, Array] = {}
         self._edges = _edges(runner.graph)
         self._samples = 0
+        self._narrow = False
         self._positions = {node.name: n for n, node in enumerate(runner.graph.nodes)}
         self._fits: list[LayerFit] = []
 
@@ -203,60 +198,64 @@ class _Fitter:
         name = node.inputs[1]
         matrix = layer.matrix(self._graph.constants[name].astype(np.float64))
         choice = self._scheme.of(self._graph, node.outputs[0], edge=node.name in self._edges)
+        bits, dtype = WEIGHTS[choice.weights if node.op in _NARROW else "int8"]
         given = name in self._integers
-        seen = self._seen(node, layer, states, moments=choice.weight_rounding == "gptq" and not given)
+        self._narrow = self._narrow or (bits < 8 and not given)
+        seen = self._seen(node, layer, states, moments=needs_moments(choice) and not given)
         if given:
             rounded, method = matrix, "given"
         else:
+            surroundings = Surroundings(self._samples, self._narrow)
             moments = seen.moments if seen is not None else None
-            rounded, method = self._choose(node, layer, matrix, moments, choice), "gptq" if moments else "nearest"
+            found = round_weights(matrix, moments, choice, bits, self._lowest(node, matrix), surroundings)
+            rounded, method = found.reals, found.method
+            self._note(name, layer, dtype, found)
         noise = Noise()
         noise.add(matrix, rounded)
         self._fits.append(LayerFit(node.name, method, noise.sqnr))
         self._reals[name] = np.asarray(layer.weights(rounded), np.float32)
-        if self._scheme.bias_correction and seen is not None and not self._has_given_bias(node):
+        if seen is not None and self._corrects(node):
             sums = mean_outputs(matrix, seen.floats), mean_outputs(rounded, seen.rounded)
             bias = self._bias(node)
             before = np.zeros(len(sums[0])) if bias is None else bias.astype(np.float64).reshape(-1)
             self._biases[node.name] = corrected_bias(before, *sums).astype(np.float32)
 
+    def _note(self, name: str, layer: Layer, dtype: DType, found: Rounded) -> None:
+        """Keep the integers and scales of a layer's weights."""
+        flat = tuple(float(s) for s in found.scales.reshape(-1))
+        self._values[name] = Encoding(dtype, Quant(flat, (0,) * len(flat), layer.axis))
+        self._integers[name] = np.ascontiguousarray(layer.weights(found.integers))
+
     def _seen(self, node: Node, layer: Layer, states: Sequence[_State], *, moments: bool) -> LayerStatistics | None:
         """What the layer meets; None without data, or where nothing would be made of it."""
-        if not states or not (moments or self._scheme.bias_correction):
+        if not states or not (moments or self._corrects(node)):
             return None
         groups, out, _ = layer.matrix_shape
         outputs = self._graph.types[node.outputs[0]].size * sum(state.chunk.count for state in states)
         inputs = ((state.floats[node.inputs[0]], state.rounded[node.inputs[0]]) for state in states)
-        return statistics(layer, inputs, outputs // (groups * out), moments=moments)
+        return statistics(
+            layer,
+            inputs,
+            outputs // (groups * out),
+            moments=moments,
+            # Among int8 layers neither gains anything.
+            centered=self._narrow and self._corrects(node),
+            weigh=self._weigh(node, layer) if self._narrow else None,
+        )
 
-    def _choose(self, node: Node, layer: Layer, matrix: Array, moments: Moments | None, choice: Choice) -> Array:
-        """Choose integers and scales, note them, and return the reals that they stand for."""
-        per_channel = not choice.per_tensor
-        bits, dtype = WEIGHTS[choice.weights if node.op in _NARROW else "int8"]
-        lowest = self._lowest(node, matrix)
-        target = matrix
-        if moments is not None:
-            damping = _NARROW_PROPAGATION if bits < 8 and self._samples >= _FEW_SAMPLES else _PROPAGATION
-            target = gptq.propagated_target(matrix, moments.hessian, moments.cross, damping)
-        scales = self._scales(target, bits, moments, choice)
-        scales = np.maximum(scales, lowest if per_channel else lowest.max())
-        if moments is None:
-            integers = weights.round_to(target, scales, bits)
-        else:
-            integers, scales = gptq.fit(target, moments.hessian, scales, bits, per_channel=per_channel, lowest=lowest)
-        name, flat = node.inputs[1], tuple(float(s) for s in scales.reshape(-1))
-        self._values[name] = Encoding(dtype, Quant(flat, (0,) * len(flat), layer.axis))
-        self._integers[name] = np.ascontiguousarray(layer.weights(integers))
-        return np.asarray(integers * scales[..., None].astype(np.float64))
+    def _weigh(self, node: Node, layer: Layer) -> Weigh | None:
+        """What errors count behind the layer's activation, if there is one."""
+        activation = getattr(node.attrs, "activation", None)
+        if activation is None or not clamps(activation):
+            return None
+        matrix = layer.matrix(self._graph.constants[node.inputs[1]]).astype(np.float32)
+        bias = self._bias(node)
+        shifts = np.zeros(1, np.float32) if bias is None else bias.reshape(len(matrix), 1, -1)
+        return lambda patches: importance(patches @ np.swapaxes(matrix, -1, -2) + shifts, activation)
 
-    def _scales(self, target: Array, bits: int, moments: Moments | None, choice: Choice) -> weights.Scales:
-        """To round from: of few bits those with the least error of the outputs."""
-        found, hessian = weights.WeightRange.MINMAX, None
-        if choice.weight_rounding == "gptq" or bits < 8:
-            found = weights.WeightRange.MSE
-        if moments is not None and bits < 8:
-            found, hessian = weights.WeightRange.HESSIAN, gptq.damped(moments.hessian)
-        return weights.choose_scales(target, bits, per_channel=not choice.per_tensor, method=found, hessian=hessian)
+    def _corrects(self, node: Node) -> bool:
+        """Whether the layer's bias takes up the mean error."""
+        return self._scheme.bias_correction and not self._has_given_bias(node)
 
     def _lowest(self, node: Node, matrix: Array) -> weights.Scales:
         """Scales below which the bias would not fit its integers, or a sum would be multiplied by nothing."""

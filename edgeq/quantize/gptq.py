@@ -8,7 +8,7 @@ Of a row w of the weights and its rounded self q, the outputs differ by sums of 
   Accurate Post-Training Quantization for Generative Pre-trained Transformers").
 * `refine` then changes single integers as long as that helps: cyclic coordinate descent.
 * `refit_scales` gives the integers the scale that suits them best: least squares.
-* `fit` does all of that.
+* `descend` does both in turn, `fit` all of that.
 * `propagated_target` says what weights to round when the inputs are in error already (Li et al. 2025, "GPTAQ:
   Efficient Finetuning-Free Quantization for Asymmetric Calibration").
 
@@ -233,8 +233,37 @@ def fit(
     Returns:
         integers and their scales.
     """
-    heavy = damped(hessian, damping)
     integers = gptq(weights, hessian, scales, bits, damping=damping)
+    return descend(weights, integers, hessian, scales, bits, damping=damping, per_channel=per_channel, lowest=lowest)
+
+
+def descend(
+    weights: FloatArray,
+    integers: Integers,
+    hessian: FloatArray,
+    scales: Scales,
+    bits: int = 8,
+    *,
+    damping: float = 0.01,
+    per_channel: bool = True,
+    lowest: Scales | None = None,
+) -> tuple[Integers, Scales]:
+    """Coordinate descent and least-squares scales in turn, from any integers; the error never grows.
+
+    Args:
+        weights: `[..., out, in]`.
+        integers: to start from.
+        hessian: `[..., in, in]`.
+        scales: to start from, `[..., out]`; not below `lowest`.
+        bits: 1 to 8.
+        damping: as in `gptq`.
+        per_channel: as in `refit_scales`.
+        lowest: as in `refit_scales`.
+
+    Returns:
+        integers and their scales.
+    """
+    heavy = damped(hessian, damping)
     for _ in range(_ROUNDS):
         integers = refine(weights, integers, hessian, scales, bits, damping=damping)
         scales = refit_scales(weights, integers, heavy, scales, per_channel=per_channel, lowest=lowest)

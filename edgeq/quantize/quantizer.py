@@ -1,9 +1,9 @@
 """From a float graph and data to an integer graph, as a table of contents.
 
-    1. equalize   float Graph               -> float Graph     equalization (on request)
+    1. equalize   float Graph               -> float Graph     equalization, awq (on request)
     2. observe    float Graph, data         -> Histograms      observers, histogram
     3. choose     Histograms                -> Encodings       demands, ties, ranges, choose
-    4. fit        Encodings, data           -> + integers      weights, gptq, bias_correction, fit
+    4. fit        Encodings, data           -> + integers      fit, round_weights, gptq, adaround, bias_correction
     5. apply      float Graph, Encodings    -> integer Graph   apply
 
 Where the file says how values are quantized (`absorb`), that is kept; without data, it has to say all.
@@ -20,6 +20,8 @@ from edgeq.fixedpoint import Rounding
 from edgeq.ir import DType, Graph, Node
 from edgeq.quantize.absorb import absorb, spread
 from edgeq.quantize.apply import apply_encodings
+from edgeq.quantize.awq import awq
+from edgeq.quantize.bounds import bounded_outputs
 from edgeq.quantize.choose import Candidate, Chosen, as_encodings, candidates, measured_samples, ranked
 from edgeq.quantize.data import CalibrationData
 from edgeq.quantize.demands import demands, plain_constants
@@ -33,6 +35,7 @@ from edgeq.quantize.ranges import Target, choose, choose_with_headroom, expected
 from edgeq.quantize.roles import fixed_encoding
 from edgeq.quantize.scheme import Scheme
 from edgeq.quantize.stream import Noise, Runner, run
+from edgeq.quantize.thresholds import exact_thresholds
 from edgeq.quantize.ties import Group
 
 Track = Callable[[str, int], Callable[[], None]]
@@ -133,8 +136,8 @@ def _require_finite(graph: Graph) -> None:
 def _quantize(
     graph: Graph, data: CalibrationData | None, scheme: Scheme, rounding: Rounding, track: Track
 ) -> Quantized:
-    graph, given = absorb(graph)
-    graph, notes = _equalized(graph, given) if scheme.equalize else (graph, ())
+    graph, given = exact_thresholds(*absorb(graph))
+    graph, notes = _scaled(graph, given, data, scheme)
     runner = Runner(graph)
     found: Sequence[Candidate] = ()
     if data is None:
@@ -159,10 +162,21 @@ def _quantize(
     )
 
 
-def _equalized(graph: Graph, given: Encodings) -> tuple[Graph, Sequence[str]]:
+def _scaled(
+    graph: Graph, given: Encodings, data: CalibrationData | None, scheme: Scheme
+) -> tuple[Graph, Sequence[str]]:
+    """Channels scaled across layers, as far as the scheme asks for it, and what was done."""
+    notes: list[str] = []
     if any(value not in graph.constants for value in given.values):
-        return graph, ("not equalized: the file says how activations are quantized",)
-    return equalize(graph)
+        wanted = [word for asked, word in ((scheme.equalize, "equalized"), (scheme.awq, "scaled by AWQ")) if asked]
+        return graph, [f"not {word}: the file says how activations are quantized" for word in wanted]
+    if scheme.equalize:
+        graph, said = equalize(graph)
+        notes += said
+    if scheme.awq and data is not None:
+        graph, said = awq(graph, data, scheme)
+        notes += said
+    return graph, notes
 
 
 def _from_file(graph: Graph, given: Encodings) -> tuple[Sequence[Chosen], Encodings]:
@@ -173,6 +187,7 @@ def _from_file(graph: Graph, given: Encodings) -> tuple[Sequence[Chosen], Encodi
         histogram = Histogram()
         histogram.update(graph.constants[name])
         values.setdefault(name, choose(histogram, Target(), "minmax"))
+    values |= bounded_outputs(graph, replace(given, values=values))
     made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
     chosen = [Chosen(Group((v,)), values[v], "given") for v in made if v in values]
     return chosen, replace(given, values=values)

@@ -20,7 +20,8 @@ from edgeq.ir import DType, Graph
 from edgeq.quantize.ranges import METHODS, Target
 
 AUTO = "auto"
-ROUNDINGS = ("gptq", "nearest")
+ROUNDINGS = ("gptq", "adaround", "nearest")
+WEIGHT_RANGES = (AUTO, "minmax", "mse", "hessian")
 
 WEIGHTS = {
     "int8": (8, DType.S8),
@@ -46,7 +47,11 @@ class Choice:
         method: how the range of an activation is chosen; "auto": what measures best on the calibration data.
         symmetric: zero points of activations are 0.
         per_tensor: one scale for all weights of a layer instead of one per output channel.
-        weight_rounding: "gptq", by the error of the outputs, or "nearest".
+        weight_range: what the scale of weights is chosen by: the largest weight ("minmax"), the error of the weights
+            ("mse") or of the outputs ("hessian"); "auto": what suits their rounding and their bits.
+        weight_rounding: "gptq" or "adaround", by the error of the outputs, or "nearest".
+        refine: after gptq and adaround, single integers and the scale are changed in turn as long as that helps.
+        propagation: weights that gptq and adaround round also undo what arrives wrong from the layers before.
     """
 
     activations: str = _choice("int8", "Of activations", ("int8", "int16"))
@@ -54,7 +59,10 @@ class Choice:
     method: str = _choice(AUTO, "How ranges are chosen", (AUTO, *METHODS))
     symmetric: bool = _choice(False, "Zero points of activations are 0.")
     per_tensor: bool = _choice(False, "One scale for all weights of a layer, not one per channel.")
+    weight_range: str = _choice(AUTO, "What scales of weights are chosen by", WEIGHT_RANGES)
     weight_rounding: str = _choice("gptq", "Of weights", ROUNDINGS)
+    refine: bool = _choice(True, "No coordinate descent on the integers of weights.")
+    propagation: bool = _choice(True, "Weights do not undo errors of the layers before.")
 
     @property
     def dtype(self) -> DType:
@@ -97,6 +105,7 @@ class Scheme(Choice):
             a few bytes and keep all that the sums know.
         bias_correction: biases undo the mean error of their layer.
         edges: weights of the first and the last layer: "int8", unless a rule says something else, or as the others.
+        awq: channels that are read strongly are scaled up in the weights that read them (`edgeq.quantize.awq`).
         equalize: cross-layer equalization before anything is quantized.
         layers: rules for single layers; the last one that fits counts.
     """
@@ -104,6 +113,7 @@ class Scheme(Choice):
     outputs: str = _choice("int16", "Of small outputs", ("int8", "int16"))
     bias_correction: bool = _choice(True, "Biases do not undo the mean error of their layer.")
     edges: str = _choice("int8", "Of the weights of the first and the last layer", ("int8", "same"))
+    awq: bool = _choice(False, "Scale channels that are read strongly up in the weights that read them.")
     equalize: bool = _choice(False, "Equalize the ranges of channels across layers first.")
     layers: tuple[Rule, ...] = ()
 

@@ -260,18 +260,66 @@ def test_statistics_do_not_depend_on_how_samples_come(monkeypatch: pytest.Monkey
     patches = next(iter(layer.patches(found)))
     assert once.moments is not None
     assert parts.moments is not None
-    np.testing.assert_allclose(once.moments.hessian[0], patches[0].T @ patches[0] / 384, atol=1e-5)
+    np.testing.assert_allclose(once.moments.hessian[0, 0], patches[0].T @ patches[0] / 384, atol=1e-5)
     float_patches = next(iter(layer.patches(right)))
-    np.testing.assert_allclose(once.moments.cross[0], float_patches[0].T @ patches[0] / 384, atol=1e-5)
+    np.testing.assert_allclose(once.moments.cross[0, 0], float_patches[0].T @ patches[0] / 384, atol=1e-5)
     for a, c in ((once.floats, parts.floats), (once.rounded, parts.rounded), (once.moments.cross, parts.moments.cross)):
         np.testing.assert_allclose(a, c, atol=1e-12)
-    np.testing.assert_allclose(once.rounded, patches.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(once.rounded[0], patches.mean(axis=1), atol=1e-6)
     monkeypatch.setattr(layer_statistics, "_ROWS", 100)
     few = statistics(layer, [(right, found)], 6 * 64, moments=True)
     assert few.moments is not None
-    np.testing.assert_allclose(few.moments.hessian[0], patches[0, ::4].T @ patches[0, ::4] / 96, atol=1e-5)
+    np.testing.assert_allclose(few.moments.hessian[0, 0], patches[0, ::4].T @ patches[0, ::4] / 96, atol=1e-5)
     np.testing.assert_array_equal(few.rounded, once.rounded)
     assert statistics(layer, [(right, found)], 6 * 64, moments=False).moments is None
+
+
+def test_moments_about_the_means_and_weighted() -> None:
+    """About the mean, a moment is a covariance; of whole weights it is that of rows that come as often."""
+    b = NetBuilder(0)
+    graph = b.graph(b.conv(b.input(1, 8, 8, 3), 4))
+    layer = layer_of(graph, graph.nodes[0])
+    assert layer is not None
+    right, found = np.random.default_rng(0).normal(1, 1, size=(2, 6, 8, 8, 3)).astype(np.float32)
+    x, y = (next(iter(layer.patches(a)))[0].astype(np.float64) for a in (right, found))
+
+    def weigh(patches: Any) -> Any:
+        """How often the row counts for each of the 4 outputs."""
+        return 1.0 + (patches[..., :4] > 1) * np.arange(4)
+
+    for centered in (False, True):
+        plain = statistics(layer, [(right, found)], 6 * 64, moments=True, centered=centered)
+        each = statistics(layer, [(right, found)], 6 * 64, moments=True, centered=centered, weigh=weigh)
+        assert plain.moments is not None
+        assert each.moments is not None
+        counts = weigh(x)
+        for o, times in enumerate(counts.T.astype(int)):
+            many_x, many_y = np.repeat(x, times, axis=0), np.repeat(y, times, axis=0)
+            off_x, off_y = (m - centered * m.mean(axis=0) for m in (many_x, many_y))
+            np.testing.assert_allclose(each.moments.hessian[0, o], off_y.T @ off_y / len(off_y), atol=1e-4)
+            np.testing.assert_allclose(each.moments.cross[0, o], off_x.T @ off_y / len(off_y), atol=1e-4)
+            np.testing.assert_allclose(each.floats[0, o], many_x.mean(axis=0), atol=1e-5)
+            np.testing.assert_allclose(each.rounded[0, o], many_y.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(plain.moments.hessian, each.moments.hessian[:, :1], atol=1e-4)
+        np.testing.assert_allclose(plain.moments.cross, each.moments.cross[:, :1], atol=1e-4)
+
+
+def test_each_method_helps_narrow_weights() -> None:
+    """On nets that they have not seen the samples of."""
+    near = Scheme(activations="int16", weights="int4", edges="same", weight_rounding="nearest")
+    schemes = [
+        replace(near, weight_range="minmax", bias_correction=False),
+        near,
+        replace(near, weight_rounding="adaround", refine=False),
+        replace(near, weight_rounding="gptq", propagation=False),
+        replace(near, weight_rounding="gptq"),
+    ]
+    plain, nearest_, ada, gptq, propagated = (
+        np.mean([_sqnr(graph, _fit(graph, scheme)) for graph in map(_deep, range(2))]) for scheme in schemes
+    )
+    assert plain + 1.5 < nearest_
+    assert nearest_ + 1.5 < ada
+    assert nearest_ + 1.5 < gptq < propagated
 
 
 def test_a_large_bias_beside_tiny_weights() -> None:

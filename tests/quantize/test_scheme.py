@@ -76,7 +76,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("activations = ", "is no TOML"),
         ('activations = "int4"', "activations 'int4'; accepted: int8, int16"),
         ('method = "best"', f"method 'best'; accepted: {AUTO}, {', '.join(METHODS)}"),
-        ('weight-rounding = "up"', "weight-rounding 'up'; accepted: gptq, nearest"),
+        ('weight-rounding = "up"', "weight-rounding 'up'; accepted: gptq, adaround, nearest"),
         ('outputs = "int32"', "outputs 'int32'; accepted: int8, int16"),
         ("activations = 8", "activations is 8; accepted: a string"),
         ("symmetric = 1", "symmetric is 1; accepted: true or false"),
@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_what_python_must_not_say() -> None:
-    with pytest.raises(EdgeqError, match="weight-rounding 'up'; accepted: gptq, nearest"):
+    with pytest.raises(EdgeqError, match="weight-rounding 'up'; accepted: gptq, adaround, nearest"):
         Scheme(weight_rounding="up")
 
 
