@@ -164,12 +164,36 @@ SAMPLES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
 
 
 def narrowed(graph: Graph, bits: int) -> Graph:
-    """The same layers with weights of 4, 2 or 1 bits."""
-    dtype = next(d for d in (DType.S4, DType.S2, DType.B1) if d.bits == bits)
+    """The same layers with weights of 1 to 4 bits."""
+    dtype = next(d for d in (DType.S4, DType.S3, DType.S2, DType.B1) if d.bits == bits)
     names = {node.inputs[1] for node in graph.nodes}
     types = {name: replace(t, dtype=dtype) if name in names else t for name, t in graph.types.items()}
     values = {name: _narrow(c, dtype) if name in names else c for name, c in graph.constants.items()}
     return graph.with_(types=types, constants=values)
+
+
+_GROUP_SIZES = (32, 64, 16, 8)
+
+
+def grouped(graph: Graph) -> Graph:
+    """The same layers with factors for groups of weights, where some of these sizes divide them."""
+    types, constants, nodes = dict(graph.types), dict(graph.constants), []
+    rng = np.random.default_rng(1)
+    for i, node in enumerate(graph.nodes):
+        x, weights, bias = node.inputs
+        outputs, depth = len(constants[weights]), constants[weights][0].size
+        sizes = [size for size in _GROUP_SIZES[i % 2 :] if depth % size == 0]
+        if not sizes:
+            nodes.append(node)
+            continue
+        factors = rng.integers(1, 256, (outputs, depth // sizes[0])).astype(np.uint8)
+        types[f"f{i}"], constants[f"f{i}"] = TensorType(factors.shape, DType.U8), factors
+        for name in (weights, bias):
+            quant = types[name].quant
+            assert quant is not None
+            types[name] = replace(types[name], quant=replace(quant, scale=tuple(s / 128 for s in quant.scale)))
+        nodes.append(replace(node, inputs=(x, weights, bias, f"f{i}")))
+    return graph.with_(types=types, constants=constants, nodes=tuple(nodes))
 
 
 def _narrow(weights: Any, dtype: DType) -> Any:

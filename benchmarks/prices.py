@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from elftools.elf.elffile import ELFFile
-from layers import SAMPLES, narrowed
+from layers import SAMPLES, grouped, narrowed
 from rich.progress import track
 
 from edgeq import resources
@@ -26,11 +27,13 @@ from edgeq.errors import EdgeqError
 from edgeq.firmware import harness_files
 from edgeq.fixedpoint import Rounding
 from edgeq.kernels import KERNELS, Kernel
+from edgeq.ops.weight_groups import Conv2dGroupsParams, DenseGroupsParams
 from edgeq.program import Layer, build_program
 from edgeq.select import Machine, Prices
 from edgeq.targets import Board, core_names, read_target
 from edgeq.toolchain import find_toolchain
 
+_GROUPED = (Conv2dGroupsParams, DenseGroupsParams)
 _BANNER = Banner("0", "layers", "0" * 64, "none")
 
 
@@ -59,12 +62,18 @@ _HEAD = "# Cycles per unit of work, fitted to emulated runs by benchmarks/prices
 
 
 def priced(board: Board) -> Iterator[Kernel]:
-    """Kernels that are one of several for an op and the types of its operands, and of whose op there are samples."""
+    """Kernels that are one of several for an op, types of operands and bits of weights, and of whose op are samples."""
     able = [k for k in KERNELS if k.isa in board.core.isas]
-    rivals = Counter((op, k.inputs, k.outputs, k.reads) for k in able for op in k.ops)
+    rivals = Counter(kind for k in able for kind in _kinds(k))
     for kernel in able:
-        if any(op in SAMPLES and rivals[op, kernel.inputs, kernel.outputs, kernel.reads] > 1 for op in kernel.ops):
+        if any(kind[0] in SAMPLES and rivals[kind] > 1 for kind in _kinds(kernel)):
             yield kernel
+
+
+def _kinds(kernel: Kernel) -> Iterator[tuple[Any, ...]]:
+    """Kernels that have one in common are rivals."""
+    for op, bits in product(kernel.ops, kernel.weight_bits):
+        yield op, bits, kernel.inputs, kernel.outputs, kernel.reads
 
 
 def _tables(path: Path) -> dict[str, str]:
@@ -105,6 +114,8 @@ def _measured(kernel: Kernel, board: Board) -> Iterator[tuple[dict[str, int], in
         graph = SAMPLES[op](rng)
         if bits < 8:
             graph = narrowed(graph, bits)
+        if kernel.reads in _GROUPED:
+            graph = grouped(graph)
         machine = Machine(board.name, board.core.isas, {kernel.name: Prices({}, 0)})
         program = build_program(graph, "net", machine=machine)
         inputs = [rng.integers(-128, 128, graph.types[v].shape).astype(np.int8) for v in graph.inputs]

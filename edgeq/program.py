@@ -16,6 +16,7 @@ from edgeq.ir.rewrite import fresh_name
 from edgeq.ir.text import print_node
 from edgeq.kernels import Kernel
 from edgeq.ops import OPS, Params
+from edgeq.ops.packing import pack
 from edgeq.ops.reshape import ReshapeAttrs
 from edgeq.select import ANY, Choice, Machine, Option, select
 
@@ -236,6 +237,12 @@ def _step(graph: Graph, node: Node, params: Params, taken: Option) -> memory.Ste
     )
 
 
+def _stored(graph: Graph, constant: str) -> Array:
+    """The array in flash of a constant that a kernel is given as an operand."""
+    dtype, array = graph.types[constant].dtype, graph.constants[constant]
+    return pack(array, dtype.bits).view(np.int8) if dtype.is_narrow else array
+
+
 def _layer(
     graph: Graph,
     index: int,
@@ -251,7 +258,7 @@ def _layer(
     def reference(value: str) -> ArenaRef | ConstantRef:
         if value in graph.constants:
             stem = f"{name}_input{node.inputs.index(value) + 1}"
-            return ConstantRef(constants.add(stem, graph.constants[value]))
+            return ConstantRef(constants.add(stem, _stored(graph, value)))
         return ArenaRef(value, plan.offsets[value])
 
     packed = choice.taken.params

@@ -151,7 +151,7 @@ def _slowness(option: Option, machine: Machine) -> tuple[float, int]:
 
 def _width(kernel: Kernel, params: Params) -> str | None:
     found = getattr(params, "weight_bits", 8)
-    if found in kernel.weight_bits:
+    if kernel.stored_bits(found) is not None:
         return None
     return f"weights of {found} bits; accepted: {' or '.join(map(str, kernel.weight_bits))}"
 

@@ -11,7 +11,9 @@ import numpy as np
 from edgeq.build import shared_library
 from edgeq.errors import EdgeqError
 from edgeq.evaluate import check_inputs
+from edgeq.ir import DType
 from edgeq.ir.graph import Array
+from edgeq.ops.packing import unpack
 from edgeq.program import Program
 
 _DECLARATIONS = """
@@ -97,8 +99,10 @@ class HostModel:
 
     def _read(self, offset: int, value: str) -> Array:
         type_ = self._program.graph.types[value]
-        raw = self._arena[offset : offset + type_.bytes].tobytes()
-        return np.frombuffer(raw, type_.dtype.numpy).reshape(type_.shape)
+        raw = self._arena[offset : offset + type_.bytes]
+        if type_.dtype is DType.B1:
+            return unpack(raw, type_.dtype.bits, type_.size).reshape(type_.shape)
+        return np.frombuffer(raw.tobytes(), type_.dtype.numpy).reshape(type_.shape)
 
     def _check(self, status: int) -> None:
         if status:

@@ -34,8 +34,12 @@ def layer(
     bias: Any = None,
     scales: Scales | None = None,
     dtypes: tuple[DType, DType, DType] = (DType.S8, DType.S8, DType.S8),
+    factors: Any = None,
 ) -> Graph:
-    """A graph of one node; `bias` counts in steps of the sums, `dtypes` are those of input, weights and output."""
+    """A graph of one node; `bias` counts in steps of the sums, `dtypes` are those of input, weights and output.
+
+    `factors` are those of groups of weights, `[outputs, groups]`.
+    """
     s = scales or Scales()
     axis = 3 if op == "depthwise_conv2d" else 0
     channels = weights.shape[axis]
@@ -53,7 +57,11 @@ def layer(
         sums = DType.S64 if dtypes[0] is DType.S16 else DType.S32
         types["b"] = TensorType(bias.shape, sums, Quant((step,) * channels, (0,) * channels, bias.ndim - 1))
         constants["b"] = bias.astype(sums.numpy)
-    operands = ("x", *constants)
+    operands: tuple[str, ...] = ("x", *constants)
+    if factors is not None:
+        types["f"] = TensorType(factors.shape, DType.U8)
+        constants["f"] = factors.astype(np.uint8)
+        operands = ("x", "w", "" if bias is None else "b", "f")
     node = Node("n", op, operands, ("y",), attrs, op)
     return Graph("layer", ("x",), ("y",), (node,), types, constants)
 
@@ -84,11 +92,21 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
     )
 
 
+def chained(graphs: Sequence[Graph]) -> Graph:
+    """One graph of layers, each of which reads what the one before makes; that has the type that the reader wants."""
+    whole = side_by_side(graphs)
+    joined = dict(zip(whole.inputs[1:], whole.outputs, strict=False))
+    nodes = [replace(n, inputs=tuple(joined.get(v, v) for v in n.inputs)) for n in whole.nodes]
+    types = {v: t for v, t in whole.types.items() if v not in joined}
+    types |= {made: replace(types[made], quant=whole.types[read].quant) for read, made in joined.items()}
+    return whole.with_(inputs=whole.inputs[:1], outputs=whole.outputs[-1:], nodes=tuple(nodes), types=types)
+
+
 def _renamed(graph: Graph, suffix: str) -> Graph:
     """With the suffix at each name."""
 
-    def name(value: str | None) -> str:
-        return f"{value}{suffix}"
+    def name(value: str) -> str:
+        return value and f"{value}{suffix}"
 
     nodes = [
         replace(n, name=name(n.name), inputs=tuple(map(name, n.inputs)), outputs=tuple(map(name, n.outputs)))

@@ -10,7 +10,7 @@ from cases import CASES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel_cases import graph_of, machine_for, names_of_cases, widths
-from narrow_weights import narrowed
+from narrow_weights import fitting
 
 from edgeq.errors import EdgeqError
 from edgeq.evaluate import evaluate
@@ -53,7 +53,7 @@ def test_kernel_equals_the_evaluation(kernel: Kernel, rounding: Rounding) -> Non
             case = data.draw(CASES[data.draw(st.sampled_from(names))])
             try:
                 bits = data.draw(widths(kernel))
-                graph = narrowed(graph_of(case), bits).with_(rounding=rounding)
+                graph = fitting(graph_of(case), kernel, bits).with_(rounding=rounding)
                 values = evaluate(graph, case.inputs)
             except EdgeqError:
                 continue  # what this contract refuses

@@ -1,4 +1,4 @@
-"""Kernels for Arm's MVE with weights of 4 bits: in C on this machine, and in assembly on an emulated M55."""
+"""Kernels for Arm's MVE with weights of 4 bits or less: in C on this machine, and in assembly on an emulated M55."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ from edgeq.select import Machine, Prices
 from edgeq.targets import read_target
 
 _M55 = read_target("cortex-m55")
-_NARROW = {k.name: k for k in KERNELS if k.isa == "mve" and k.weight_bits == (4,)}
+_NARROW = {k.name: k for k in KERNELS if k.isa == "mve" and 4 in k.weight_bits}
 _MODES = [pytest.param(r, id=r.value, marks=[pytest.mark.slow] * (r is not Rounding.DOUBLE)) for r in Rounding]
 _GRAPHS: dict[str, Callable[[], Graph]] = {"conv2d": convolutions, "depthwise": depthwise, "dense": dense}
 _S4 = (DType.S8, DType.S4, DType.S8)
@@ -36,16 +36,53 @@ def _program(graph: Graph) -> Program:
     return build_program(graph, "net", machine=Machine("an M55", _M55.core.isas, prices))
 
 
+def _narrowed(name: str, bits: int, steps: float = 1) -> Graph:
+    """The layers with narrow weights; outputs take steps with which scales are as with 4 bits, or others."""
+    graph = narrowed(_GRAPHS[name](), bits)
+    types = dict(graph.types)
+    for output in graph.outputs:
+        quant = types[output].quant
+        assert quant is not None
+        coarser = replace(quant, scale=tuple(s * steps * 2 ** (4 - bits) for s in quant.scale))
+        types[output] = replace(types[output], quant=coarser)
+    return graph.with_(types=types)
+
+
 @pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize("bits", [4, 2, 1])
 @pytest.mark.parametrize("name", _GRAPHS)
-def test_in_c_they_equal_the_evaluation(name: str, mode: Rounding) -> None:
-    graph = narrowed(_GRAPHS[name](), 4).with_(rounding=mode)
+def test_in_c_they_equal_the_evaluation(name: str, bits: int, mode: Rounding) -> None:
+    graph = _narrowed(name, bits).with_(rounding=mode)
     program = _program(graph)
     assert {layer.kernel.name for layer in program.layers if layer.kernel} <= set(_NARROW)
     for inputs in random_inputs(graph):
         values = evaluate(graph, inputs)
         for found, output in zip(kernel_library.run(program, inputs), graph.outputs, strict=True):
             np.testing.assert_array_equal(found, values[output], err_msg=output)
+
+
+def _largest_shift(graph: Graph) -> int:
+    params: list[Any] = [lower_node(graph, node) for node in graph.nodes]
+    return max(int(p.shift.max()) for p in params)
+
+
+@pytest.mark.parametrize("bits", [2, 1])
+@pytest.mark.parametrize("name", _GRAPHS)
+def test_weights_of_few_bits_have_room_for_large_scales(name: str, bits: int) -> None:
+    """Rounded once, so that sums may be scaled by up to 2."""
+    largest = _largest_shift(_narrowed(name, bits))
+    graph = _narrowed(name, bits, 2.0 ** (largest - 1)).with_(rounding=Rounding.SINGLE)
+    assert _largest_shift(graph) == 1
+    program = _program(graph)
+    for one in program.layers:
+        assert one.kernel is not None
+        assert (
+            one.kernel.name in _NARROW or "sums can grow" in dict(one.choice.refused)[f"edgeq_{one.node.op}_w4_s8__mve"]
+        )
+    inputs = next(random_inputs(graph))
+    values = evaluate(graph, inputs)
+    for found, output in zip(kernel_library.run(program, inputs), graph.outputs, strict=True):
+        np.testing.assert_array_equal(found, values[output], err_msg=output)
 
 
 @pytest.mark.parametrize("mode", _MODES)

@@ -16,7 +16,7 @@ from cases.case import seeds
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from kernel_cases import graph_of, machine_for, names_of_cases, widths
-from narrow_weights import narrowed
+from narrow_weights import fitting, narrowed
 from random_graphs import random_graphs
 from rewriting import random_array
 
@@ -27,6 +27,7 @@ from edgeq.ir import DType, Graph, Node, Quant, TensorType
 from edgeq.kernels import KERNELS, Kernel, overlap
 from edgeq.ops import OPS
 from edgeq.ops.activation import Activation
+from edgeq.ops.bipolar import BipolarAttrs
 from edgeq.ops.conv2d import Conv2dAttrs, DepthwiseConv2dAttrs
 from edgeq.ops.pool import ScaledPoolParams
 from edgeq.program import ArenaRef, ConstantRef, Layer, Program, build_program
@@ -76,8 +77,9 @@ class _Call:
 
     @property
     def step(self) -> int:
-        """Bytes of the larger element, so that both stay aligned."""
-        return max(self.program.graph.types[v].dtype.bytes for v in (self.first, self.output))
+        """Bytes of the larger element, so that both stay aligned; bits are in words."""
+        dtypes = [self.program.graph.types[v].dtype for v in (self.first, self.output)]
+        return max(4 if dtype is DType.B1 else dtype.bytes for dtype in dtypes)
 
     @property
     def least(self) -> int | None:
@@ -133,7 +135,7 @@ def _aligned_bytes(size: int) -> Any:
 
 def _calls(kernel: Kernel, graph: Graph) -> list[_Call]:
     """The calls of a kernel in a graph, or in one like it with the operands that the kernel takes."""
-    graph = narrowed(graph, max(kernel.weight_bits))
+    graph = fitting(graph, kernel, max(kernel.weight_bits))
     for divisor in (None, 128, 256, 64):  # by what the steps of ops with a fixed scale become finer in int16
         try:
             program = build_program(_retyped(graph, kernel, divisor), "net", machine=machine_for(kernel))
@@ -168,6 +170,8 @@ def _retyped(graph: Graph, kernel: Kernel, divisor: int | None) -> Graph:
 @st.composite
 def _graphs(draw: st.DrawFn, kernel: Kernel) -> Graph:
     """Graphs in which the kernel may be taken."""
+    if kernel.ops == ("bipolar",):
+        return _signs(draw(st.integers(1, 200)))
     names, bits = names_of_cases(kernel), draw(widths(kernel))
     source = draw(st.integers(0, 3))
     if source <= 1 and set(kernel.ops) & {"conv2d", "depthwise_conv2d"}:
@@ -176,6 +180,13 @@ def _graphs(draw: st.DrawFn, kernel: Kernel) -> Graph:
         return narrowed(draw(random_graphs()).with_(rounding=Rounding.DOUBLE), bits)
     graph = graph_of(draw(CASES[draw(st.sampled_from(names))]))
     return narrowed(graph, bits)
+
+
+def _signs(count: int) -> Graph:
+    """Bytes that become bits, which no case has."""
+    quants = Quant.per_tensor(0.1, 3), Quant.per_tensor(1.0, 0)
+    types = {v: TensorType((1, count), d, q) for v, d, q in zip("xy", (DType.S8, DType.B1), quants, strict=True)}
+    return Graph("net", ("x",), ("y",), (Node("n", "bipolar", ("x",), ("y",), BipolarAttrs()),), types, {})
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""Weights of 4, 2 and 1 bits: packing, and the plain kernels that read them packed."""
+"""Weights of 1 to 4 bits: packing, and the plain kernels that read them packed."""
 
 from itertools import product
 from typing import Any
@@ -16,8 +16,9 @@ from edgeq.ops.conv2d import Conv2dAttrs, DepthwiseConv2dAttrs
 from edgeq.ops.dense import DenseAttrs
 from edgeq.ops.packing import pack, unpack
 from edgeq.program import build_program
+from edgeq.select import Machine, Prices
 
-_NARROW = (DType.S4, DType.S2, DType.B1)
+_NARROW = (DType.S4, DType.S3, DType.S2, DType.B1)
 _ACTIVATIONS = tuple(product((DType.S8, DType.S16), repeat=2))
 _narrow = pytest.mark.parametrize("dtype", _NARROW, ids=lambda d: d.value)
 
@@ -39,6 +40,7 @@ def test_packing_is_undone(dtype: DType, count: int) -> None:
 
 def test_the_first_element_is_in_the_lowest_bits() -> None:
     assert pack(np.array([1, -2, 7]), 4).tolist() == [0xE1, 0x07]
+    assert pack(np.array([1, -2, 3, -4]), 3).tolist() == [0b11110001, 0b1000]
     assert pack(np.array([1, -2, 0, -1]), 2).tolist() == [0b11001001]
     assert pack(np.array([1, -1, -1, 1, 1]), 1).tolist() == [0b11001]
 
@@ -67,6 +69,20 @@ def test_packed_weights_take_their_share_of_the_bytes(dtype: DType) -> None:
     wide = graph.with_(types={**graph.types, "w": _with_dtype(graph, DType.S8)})
     saved = build_program(wide, "net").weight_bytes - build_program(graph, "net").weight_bytes
     assert saved == weights.size - weights.size * dtype.bits // 8
+
+
+def test_three_bits_have_four_where_a_kernel_reads_no_three() -> None:
+    rng = np.random.default_rng(0)
+    weights = _integers(rng, DType.S3, (16, 64))
+    scales = Scales(x=0.05, y=0.3, weights=0.01)
+    graph = layer("dense", DenseAttrs(), (1, 64), weights, (1, 16), None, scales, (DType.S8, DType.S3, DType.S8))
+    prices = {"edgeq_dense_w4_s8__mve": Prices({"call": 1.0}, 100)}
+    program = build_program(graph, "net", machine=Machine("m", ("c", "mve"), prices))
+    (kernel,) = program.kernels
+    assert kernel.name == "edgeq_dense_w4_s8__mve"
+    assert (kernel.stored_bits(3), kernel.stored_bits(4), kernel.stored_bits(8)) == (4, 4, None)
+    x = rng.integers(*DType.S8.range, (1, 64), endpoint=True).astype(np.int8)
+    np.testing.assert_array_equal(kernel_library.run(program, [x])[0], evaluate(graph, [x])["y"])
 
 
 def test_a_constant_out_of_range_is_refused() -> None:

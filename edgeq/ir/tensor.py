@@ -18,6 +18,7 @@ class DType(Enum):
 
     B1 = "b1"  # -1 or 1
     S2 = "s2"
+    S3 = "s3"
     S4 = "s4"
     S8 = "s8"
     U8 = "u8"
@@ -66,7 +67,7 @@ class DType(Enum):
         return _FROM_NUMPY[np.dtype(dtype)]
 
 
-_NARROW = {DType.B1: 1, DType.S2: 2, DType.S4: 4}
+_NARROW = {DType.B1: 1, DType.S2: 2, DType.S3: 3, DType.S4: 4}
 _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.S8: np.dtype(np.int8),
     DType.U8: np.dtype(np.uint8),
@@ -126,7 +127,9 @@ class TensorType:
 
     @property
     def bytes(self) -> int:
-        """Number of bytes, dense."""
+        """Number of bytes, dense; single bits fill words of 32."""
+        if self.dtype is DType.B1:
+            return 4 * -(-self.size // 32)
         return -(-self.size * self.dtype.bits // 8)
 
     @property

@@ -103,8 +103,8 @@ def _node_violations(
 def _type_violations(name: str, type_: TensorType, *, constant: bool) -> Iterator[_Violation]:
     if any(d < (0 if constant else 1) for d in type_.shape):
         yield name, f"{type_} has too small a dimension"
-    if type_.dtype.is_narrow and not constant:
-        yield name, f"{type_} is computed; only constants are narrower than a byte"
+    if type_.dtype in (DType.S4, DType.S3, DType.S2) and not constant:
+        yield name, f"{type_} is computed; only constants have 2 to 4 bits"
     quant = type_.quant
     if quant is None:
         return

@@ -3,6 +3,7 @@
 from edgeq.kernels import (
     arg_max,
     batch_matmul,
+    bipolar,
     concat,
     conv2d,
     copy,
@@ -42,6 +43,7 @@ KERNELS: tuple[Kernel, ...] = (
     *reduce.KERNELS,
     *requantize.KERNELS,
     *resize.KERNELS,
+    *bipolar.KERNELS,
     *softmax.KERNELS,
     *strided_copy.KERNELS,
     *transpose_conv2d.KERNELS,

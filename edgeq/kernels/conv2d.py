@@ -6,6 +6,7 @@ from edgeq.kernels import (
     dsp_conv,
     dsp_depthwise,
     dsp_depthwise_3x3,
+    dsp_groups,
     dsp_narrow_conv,
     dsp_narrow_depthwise,
     mve_conv,
@@ -13,13 +14,15 @@ from edgeq.kernels import (
     mve_narrow,
     swar_conv2d,
     swar_depthwise,
+    swar_narrow,
     winograd,
     work,
 )
 from edgeq.kernels.kernel import Kernel
 from edgeq.kernels.overlap import channelwise, filterwise, in_runs
-from edgeq.kernels.packed import NARROW, pack_weights
+from edgeq.kernels.packed import FAST, NARROW, pack_weights
 from edgeq.ops.conv2d import Conv2dParams, Conv2dS16Params
+from edgeq.ops.weight_groups import Conv2dGroupsParams, Conv2dGroupsS16Params
 
 _ACTIVATIONS = (("s8", "s8"), ("s8", "s16"), ("s16", "s8"), ("s16", "s16"))
 """Of input and output."""
@@ -115,6 +118,37 @@ KERNELS = (
         inputs=("s16",),
         outputs=("s16",),
         overlap=channelwise("s16", "s16"),
+    ),
+    *(
+        Kernel(
+            name=f"edgeq_conv2d_groups_{x}" if x == y else f"edgeq_conv2d_groups_{x}_{y}",
+            family="conv2d",
+            ops=("conv2d",),
+            params=Conv2dGroupsParams if x == "s8" else Conv2dGroupsS16Params,
+            pack=pack_weights,
+            weight_bits=(8, *NARROW),
+            inputs=(x,),
+            outputs=(y,),
+            overlap=filterwise(x, y),
+            units=work.convolution,
+        )
+        for x, y in _ACTIVATIONS
+    ),
+    Kernel(
+        name="edgeq_conv2d_groups_w4_s8__dsp",
+        family="conv2d",
+        isa="dsp",
+        ops=("conv2d",),
+        accepts=Conv2dGroupsParams,
+        params=dsp_groups.Conv2dGroupsDspParams,
+        refuses=dsp_groups.refuses,
+        pack=dsp_groups.pack_conv,
+        weight_bits=(4,),
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=dsp_groups.scratch_conv,
+        overlap=dsp_groups.conv_overlap,
+        units=dsp_groups.units_conv,
     ),
     *(
         Kernel(
@@ -232,7 +266,8 @@ KERNELS = (
         params=dsp_depthwise.DepthwiseDspParams,
         refuses=dsp_narrow_depthwise.refuses(dsp_depthwise.refuses),
         pack=dsp_narrow_depthwise.pack,
-        weight_bits=NARROW,
+        weight_bits=FAST,
+        widened_bits=(3,),
         inputs=("s8",),
         outputs=("s8",),
         scratch=dsp_narrow_depthwise.scratch,
@@ -249,10 +284,11 @@ KERNELS = (
             params=dsp_depthwise_3x3.Depthwise3x3Params,
             refuses=dsp_narrow_depthwise.refuses(dsp_depthwise_3x3.refuses(filters)),
             pack=dsp_narrow_depthwise.pack_3x3(partial(dsp_depthwise_3x3.pack, plane_lines, filters)),
-            weight_bits=NARROW,
+            weight_bits=FAST,
+            widened_bits=(3,),
             inputs=("s8",),
             outputs=("s8",),
-            scratch=dsp_depthwise_3x3.scratch(plane_lines),
+            scratch=dsp_narrow_depthwise.scratch_3x3(plane_lines),
             inplace=(0,),
             units=dsp_narrow_depthwise.units_3x3,
         )
@@ -291,6 +327,26 @@ KERNELS = (
         overlap=swar_conv2d.overlap,
         units=swar_conv2d.units,
     ),
+    *(
+        Kernel(
+            name=f"edgeq_conv2d_w{bits}_s8__swar",
+            family="conv2d",
+            isa="swar",
+            ops=("conv2d", "depthwise_conv2d"),
+            accepts=Conv2dParams,
+            params=swar_conv2d.Conv2dSwarParams,
+            refuses=swar_narrow.refuses_conv,
+            pack=swar_narrow.pack_conv,
+            weight_bits=(bits,),
+            widened_bits=(3,) if bits == 4 else (),
+            inputs=("s8",),
+            outputs=("s8",),
+            scratch=swar_conv2d.scratch,
+            overlap=swar_conv2d.overlap,
+            units=swar_conv2d.units,
+        )
+        for bits in FAST
+    ),
     Kernel(
         name="edgeq_conv2d_s8__mve",
         family="conv2d",
@@ -316,6 +372,7 @@ KERNELS = (
         refuses=mve_narrow.refuses_conv,
         pack=mve_narrow.pack_conv,
         weight_bits=(4,),
+        widened_bits=(3, 2, 1),
         inputs=("s8",),
         outputs=("s8",),
         scratch=mve_conv.scratch,
@@ -344,9 +401,10 @@ KERNELS = (
         ops=("depthwise_conv2d",),
         accepts=Conv2dParams,
         params=mve_depthwise.DepthwiseMveParams,
-        refuses=mve_depthwise.refuses,
+        refuses=mve_narrow.refuses_depthwise,
         pack=mve_narrow.pack_depthwise,
         weight_bits=(4,),
+        widened_bits=(3, 2, 1),
         inputs=("s8",),
         outputs=("s8",),
         scratch=mve_depthwise.scratch,
@@ -362,6 +420,23 @@ KERNELS = (
         params=swar_depthwise.DepthwiseSwarParams,
         refuses=swar_depthwise.refuses,
         pack=swar_depthwise.pack,
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=swar_depthwise.scratch,
+        inplace=(0,),
+        units=swar_depthwise.units,
+    ),
+    Kernel(
+        name="edgeq_depthwise_conv2d_narrow_s8__swar",
+        family="conv2d",
+        isa="swar",
+        ops=("depthwise_conv2d",),
+        accepts=Conv2dParams,
+        params=swar_depthwise.DepthwiseSwarParams,
+        refuses=swar_depthwise.refuses,
+        pack=swar_narrow.pack_depthwise,
+        weight_bits=FAST,
+        widened_bits=(3,),
         inputs=("s8",),
         outputs=("s8",),
         scratch=swar_depthwise.scratch,

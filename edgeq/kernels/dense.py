@@ -1,10 +1,11 @@
 """Kernels for dense layers."""
 
-from edgeq.kernels import dsp_dense, dsp_narrow_dense, mve_dense, mve_narrow, swar_dense, work
+from edgeq.kernels import dsp_dense, dsp_groups, dsp_narrow_dense, mve_dense, mve_narrow, swar_dense, swar_narrow, work
 from edgeq.kernels.kernel import Kernel
 from edgeq.kernels.overlap import dense_rows
-from edgeq.kernels.packed import NARROW, pack_weights
+from edgeq.kernels.packed import FAST, NARROW, pack_weights
 from edgeq.ops.dense import DenseParams, DenseS16Params
+from edgeq.ops.weight_groups import DenseGroupsParams, DenseGroupsS16Params
 
 _ACTIVATIONS = (("s8", "s8"), ("s8", "s16"), ("s16", "s8"), ("s16", "s16"))
 """Of input and output."""
@@ -61,6 +62,37 @@ KERNELS = (
             units=work.dense,
         )
         for x, y in _ACTIVATIONS
+    ),
+    *(
+        Kernel(
+            name=f"edgeq_dense_groups_{x}" if x == y else f"edgeq_dense_groups_{x}_{y}",
+            family="dense",
+            ops=("dense",),
+            params=DenseGroupsParams if x == "s8" else DenseGroupsS16Params,
+            pack=pack_weights,
+            weight_bits=(8, *NARROW),
+            inputs=(x,),
+            outputs=(y,),
+            overlap=dense_rows(x, y),
+            units=work.dense,
+        )
+        for x, y in _ACTIVATIONS
+    ),
+    Kernel(
+        name="edgeq_dense_groups_w4_s8__dsp",
+        family="dense",
+        isa="dsp",
+        ops=("dense",),
+        accepts=DenseGroupsParams,
+        params=dsp_groups.DenseGroupsDspParams,
+        refuses=dsp_groups.refuses,
+        pack=dsp_groups.pack_dense,
+        weight_bits=(4,),
+        inputs=("s8",),
+        outputs=("s8",),
+        scratch=dsp_groups.scratch_dense,
+        overlap=dsp_groups.dense_overlap,
+        units=dsp_groups.units_dense,
     ),
     Kernel(
         name="edgeq_dense_s8__dsp",
@@ -141,6 +173,26 @@ KERNELS = (
         overlap=swar_dense.overlap,
         units=swar_dense.units,
     ),
+    *(
+        Kernel(
+            name=f"edgeq_dense_w{bits}_s8__swar",
+            family="dense",
+            isa="swar",
+            ops=("dense",),
+            accepts=DenseParams,
+            params=swar_dense.DenseSwarParams,
+            refuses=swar_narrow.refuses_dense,
+            pack=swar_narrow.pack_dense,
+            weight_bits=(bits,),
+            widened_bits=(3,) if bits == 4 else (),
+            inputs=("s8",),
+            outputs=("s8",),
+            scratch=swar_dense.scratch,
+            overlap=swar_dense.overlap,
+            units=swar_dense.units,
+        )
+        for bits in FAST
+    ),
     Kernel(
         name="edgeq_dense_w4_s8__mve",
         family="dense",
@@ -151,6 +203,7 @@ KERNELS = (
         refuses=mve_narrow.refuses_dense,
         pack=mve_narrow.pack_dense,
         weight_bits=(4,),
+        widened_bits=(3, 2, 1),
         inputs=("s8",),
         outputs=("s8",),
         scratch=mve_dense.scratch,

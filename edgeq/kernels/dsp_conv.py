@@ -138,7 +138,7 @@ def _collected(params: Conv2dDspParams) -> int:
 
 def _packed(params: Conv2dParams, *, long: bool) -> tuple[Array, Array, int]:
     """Weights with the stages of each group behind them, biases, and words of sums."""
-    filters = ordered_filters(params)
+    filters = ordered_filters(params).scaled()
     with_sums_ = filters.weights if long else with_sums(filters)
     words = pack_groups(filters, with_sums_, _CHANNELS)
     if long:

@@ -81,7 +81,7 @@ def _refuses(params: DenseParams, *, long: bool) -> str | None:
     if long and params.weight_offset != 0:
         return "the filter has a zero point other than 0; accepted: 0"
     try:
-        filters = ordered_filters(params)
+        filters = ordered_filters(params).scaled()
         filters.stages()
         pack_weights(filters.weights if long else with_sums(filters, 2), FEATURES)
         if not long:
@@ -93,7 +93,7 @@ def _refuses(params: DenseParams, *, long: bool) -> str | None:
 
 def pack(params: DenseParams) -> DenseDspParams:
     """The integers of `edgeq_dense_s8__dsp`."""
-    filters = ordered_filters(params)
+    filters = ordered_filters(params).scaled()
     weights = with_sums(filters, 2)
     return DenseDspParams(
         batches=params.batches,
@@ -109,7 +109,7 @@ def pack(params: DenseParams) -> DenseDspParams:
 
 def pack_long(params: DenseParams) -> DenseLongDspParams:
     """The integers of `edgeq_dense_s8_long__dsp`."""
-    filters = ordered_filters(params)
+    filters = ordered_filters(params).scaled()
     stages = filters.stages()
     words = pack_weights(filters.weights, FEATURES)
     parts = np.split(words, range(EXACT_TAPS // 2, words.shape[1], EXACT_TAPS // 2), axis=1)

@@ -12,12 +12,15 @@ import numpy as np
 
 from edgeq.errors import Refusal
 from edgeq.kernels.convolution import ConvRows, same_fields
-from edgeq.kernels.stages import Stages, make_stages
+from edgeq.kernels.dsp_weights import Filters
 from edgeq.ops.conv2d import Conv2dParams
 from edgeq.ops.op import I32, Array, S32Data, U8Data
 
 _QUAD = 4
 """Channels that are summed together."""
+
+_MOST_LEFT = 6
+"""Bits that weights without zero points, doubled, have left in a halfword."""
 
 _ADDRESS = 8
 """Bytes of an address on any machine, such as one that runs the self-test."""
@@ -42,7 +45,7 @@ def refuses(params: Conv2dParams) -> str | None:
     if params.out_c != params.in_c or params.in_c < _QUAD:
         return f"{params.in_c} channels to {params.out_c}; accepted: as many, and at least {_QUAD}"
     try:
-        _stages(params)
+        scaled_filters(params).stages()
     except Refusal as refusal:
         return str(refusal)
     return None
@@ -50,12 +53,15 @@ def refuses(params: Conv2dParams) -> str | None:
 
 def pack(params: Conv2dParams) -> DepthwiseDspParams:
     """The kernel's integers."""
-    stages = _stages(params)
+    filters = scaled_filters(params)
+    return with_weights(params, filters, pairs(filters.factors.T << 1 + filters.left))
+
+
+def with_weights(params: Conv2dParams, filters: Filters, weights: Array) -> DepthwiseDspParams:
+    """All integers of a kernel, of which those of weights are made."""
+    stages = filters.stages()
     return DepthwiseDspParams(
-        **same_fields(params, DepthwiseDspParams),
-        weights=_pairs(2 * _weights(params)),
-        bias=stages.bias,
-        stages=stages.words,
+        **same_fields(params, DepthwiseDspParams), weights=weights, bias=stages.bias, stages=stages.words
     )
 
 
@@ -81,7 +87,7 @@ def units(params: DepthwiseDspParams) -> Mapping[str, int]:
     }
 
 
-def _pairs(weights: Array) -> Array:
+def pairs(weights: Array) -> Array:
     """Weights `[taps, channels]` as words `[quads, pairs of taps, 4]`; the last quad are the last four channels."""
     taps, channels = weights.shape
     even = np.pad(weights, ((0, taps % 2), (0, 0)))
@@ -90,13 +96,15 @@ def _pairs(weights: Array) -> Array:
     return np.ascontiguousarray(quads.transpose(2, 0, 3, 1).astype("<i2")).view("<i4").astype(np.int32)
 
 
-def _stages(params: Conv2dParams) -> Stages:
-    weights = _weights(params)
-    bias = params.bias.astype(np.int64).reshape(-1, params.out_c) + params.input_offset * weights.sum(axis=0)
-    largest = 128 * np.abs(weights).sum(axis=0)
-    return make_stages(bias, params.multiplier, params.shift, params.output_offset, largest)
-
-
-def _weights(params: Conv2dParams) -> Array:
-    """`[tap, channel]`, without their zero point."""
-    return params.weights.reshape(-1, params.out_c).astype(np.int64) + params.weight_offset
+def scaled_filters(params: Conv2dParams) -> Filters:
+    """The layer's, with what large scales need; weights and sums are to be shifted to the left, and then doubled."""
+    weights = params.weights.reshape(-1, params.out_c).astype(np.int64).T
+    sums = (weights + params.weight_offset).sum(axis=1)
+    return Filters(
+        weights=weights,
+        offset=params.weight_offset,
+        bias=params.bias.astype(np.int64).reshape(-1, params.out_c) + params.input_offset * sums,
+        multiplier=params.multiplier,
+        shift=params.shift,
+        output_offset=params.output_offset,
+    ).scaled(_MOST_LEFT)

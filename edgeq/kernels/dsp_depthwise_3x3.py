@@ -11,9 +11,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import Rounding, current_rounding
+from edgeq.kernels.dsp_depthwise import scaled_filters
 from edgeq.kernels.linear_stages import SHIFT, make_linear_stages
-from edgeq.kernels.stages import make_stages
 from edgeq.kernels.steps import Scaling
 from edgeq.ops.conv2d import Conv2dParams
 from edgeq.ops.op import I32, Array, Params, S32Data
@@ -23,9 +22,6 @@ _CHANNELS = 4
 
 _WORD = 4
 _KERNEL = 3
-_WIDE = 8
-_MOST_SPARE = 8
-"""Bits that weights of 4 bits have left in a halfword, more than any layer wants."""
 
 _STRIDES = (1, 2)
 """Along a line; across, any will do."""
@@ -286,21 +282,10 @@ def _effort(lines: _Axis, along: _Axis) -> int:
 
 def rounded_filters(params: Conv2dParams) -> Filters:
     """Of a kernel where outputs are rounded step by step: `edgeq.kernels.stages`."""
-    weights, spare = _weights(params), _spare_bits(params)
-    largest = (128 * np.abs(weights).sum(axis=(0, 1))) << spare
-    bias, shift = _folded_bias(params) << spare, params.shift.astype(np.int64) - spare
-    stages = make_stages(bias, params.multiplier, shift, params.output_offset, largest)
-    return Filters(weights, 1 + spare, stages.bias[0], stages.words)
-
-
-def _spare_bits(params: Conv2dParams) -> Array:
-    """Per channel, by how many bits narrow weights go to the left, so that outputs have some to be rounded by.
-
-    That is exact where there is one rounding, of the product as a whole.
-    """
-    if params.weight_bits == _WIDE or current_rounding() is not Rounding.SINGLE:
-        return np.zeros(params.out_c, np.int64)
-    return np.clip(params.shift.astype(np.int64) + 1, 0, _MOST_SPARE)
+    filters = scaled_filters(params)
+    stages = filters.stages()
+    exponents = np.ones(params.out_c, np.int64) + filters.left
+    return Filters(_weights(params), exponents, stages.bias[0], stages.words)
 
 
 def linear_filters(params: Conv2dParams) -> Filters:

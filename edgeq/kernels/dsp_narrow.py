@@ -1,4 +1,4 @@
-"""Weights of 4, 2 and 1 bits as the inner loops for Arm's DSP extension read them: four channels in a halfword.
+"""Weights of 1 to 4 bits as the inner loops for Arm's DSP extension read them: four channels in a halfword.
 
 A halfword is 4096 * first + 256 * second + 16 * third + fourth, each a code: see `isa/narrow.h`.
 """
@@ -15,13 +15,19 @@ GROUP = 4
 
 _SCALES = np.array([4096, 256, 16, 1])
 
+_DOUBLING = np.array([11, 7, 3, 1])
+"""Bits by which sums are shifted to be doubled, by the place: the last one to the left, the others to the right."""
+
+_MOST_LEFT = 3
+"""By how much more sums can be shifted to the left in each place."""
+
 _LARGEST = np.array([2**19, 2**23, 2**27, 2**30]) - 1
 """Sums that fit, by the place of a channel in a halfword."""
 
 
-def steps_of_word(bits: int) -> int:
-    """Pairs of taps whose codes are in one word: `EDGEQ_STEPS_OF_WORD`."""
-    return 4 // bits
+def steps_of_round(bits: int) -> int:
+    """Pairs of taps whose codes are together in one word or, of 3 bits, in three: `EDGEQ_STEPS_OF_ROUND`."""
+    return 4 if bits == 3 else 4 // bits
 
 
 def pack_codes(weights: Array, bits: int) -> Array:
@@ -31,7 +37,7 @@ def pack_codes(weights: Array, bits: int) -> Array:
         weights: `[channels, taps]`, a multiple of 4; the number of taps is even.
         bits: of a weight.
     """
-    steps = steps_of_word(bits)
+    steps = steps_of_round(bits)
     padded = np.pad(weights, ((0, 0), (0, -weights.shape[1] % (2 * steps))))
     if bits == 1:
         codes = (padded > 0).astype(np.int64)
@@ -40,9 +46,19 @@ def pack_codes(weights: Array, bits: int) -> Array:
         if bits == 4:
             codes[0::GROUP] = padded[0::GROUP] & 15
     groups = codes.reshape(-1, GROUP, padded.shape[1] // (2 * steps), steps, 2)
-    places = np.array([12, 8, 4, 0])[:, None, None, None] + bits * np.arange(steps)[:, None] + np.array([0, 16])
-    words: Array = (groups << places).sum(axis=(1, 3, 4)).astype(np.uint32).view(np.int32)
-    return words
+    nibbles = np.array([12, 8, 4, 0])[:, None, None, None] + np.array([0, 16])
+    if bits == 3:
+        fourth = (groups[..., 3:, :] >> np.arange(3)[:, None]) & 1
+        words = ((groups[..., :3, :] | fourth << 3) << nibbles).sum(axis=(1, 4))
+        words = words.reshape(len(words), -1)
+    else:
+        words = (groups << nibbles + bits * np.arange(steps)[:, None]).sum(axis=(1, 3, 4))
+    return np.asarray(words.astype(np.uint32).view(np.int32))
+
+
+def scaled(filters: Filters) -> Filters:
+    """With what the kernels want of channels that are constant, or scaled by 1/2 or more; in the order of the loop."""
+    return filters.without_constants().scaled(_MOST_LEFT)
 
 
 def pack_groups(filters: Filters, bits: int, together: int = GROUP) -> Array:
@@ -59,8 +75,17 @@ def pack_groups(filters: Filters, bits: int, together: int = GROUP) -> Array:
     codes = pack_codes(filters.weights, bits)
     beside = together // GROUP
     groups = codes.reshape(-1, beside, codes.shape[1]).transpose(0, 2, 1)
-    stages = filters.stages().words.reshape(len(groups), -1)
-    return np.concatenate([groups.reshape(len(groups), -1), stages], axis=1)
+    return np.concatenate([groups.reshape(len(groups), -1), _stages(filters).reshape(len(groups), -1)], axis=1)
+
+
+def _stages(filters: Filters) -> Array:
+    """int32 `[channels, 3]`: multiplier, addend, and in bytes of a word the shift and that of the sum in its place."""
+    words = filters.stages().words
+    right = words[:, 2] & 0xFF
+    left = np.zeros_like(right) + filters.left
+    places = np.arange(len(words)) % GROUP
+    doubling = np.where(places < GROUP - 1, _DOUBLING[places] - left, _DOUBLING[places] + left)
+    return np.concatenate([words[:, :2], (right | doubling << 8)[:, None]], axis=1).astype(np.int32)
 
 
 def pack_bias(bias: Array) -> Array:

@@ -1,10 +1,10 @@
-"""The convolution for Arm's DSP extension with weights of 4, 2 or 1 bits: `edgeq_conv2d_w4_s8__dsp`, ..."""
+"""The convolution for Arm's DSP extension with weights of 1 to 4 bits: `edgeq_conv2d_w4_s8__dsp`, ..."""
 
 from collections.abc import Callable
 
 from edgeq.errors import Refusal
 from edgeq.kernels.dsp_conv import Conv2dDspParams, ordered_filters, with_geometry
-from edgeq.kernels.dsp_narrow import pack_bias, pack_groups, require_exact, steps_of_word
+from edgeq.kernels.dsp_narrow import pack_bias, pack_groups, require_exact, scaled, steps_of_round
 from edgeq.ops.conv2d import Conv2dParams
 
 
@@ -15,7 +15,7 @@ def refuses(params: Conv2dParams) -> str | None:
     if params.weight_offset != 0:
         return "the filter has a zero point other than 0; accepted: 0"
     try:
-        filters = ordered_filters(params)
+        filters = scaled(ordered_filters(params))
         filters.stages()
         require_exact(filters)
     except Refusal as refusal:
@@ -27,8 +27,8 @@ def pack(bits: int) -> Callable[[Conv2dParams], Conv2dDspParams]:
     """The integers of the kernel for a width."""
 
     def integers(params: Conv2dParams) -> Conv2dDspParams:
-        filters = ordered_filters(params)
-        zeros = -(filters.weights.shape[1] // 2) % steps_of_word(bits)
+        filters = scaled(ordered_filters(params))
+        zeros = -(filters.weights.shape[1] // 2) % steps_of_round(bits)
         return with_geometry(params, pack_groups(filters, bits), pack_bias(filters.bias), zeros + 1)
 
     return integers

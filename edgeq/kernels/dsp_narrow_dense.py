@@ -1,10 +1,10 @@
-"""Fully connected layers for Arm's DSP extension with weights of 4, 2 or 1 bits: `edgeq_dense_w4_s8__dsp`, ..."""
+"""Fully connected layers for Arm's DSP extension with weights of 1 to 4 bits: `edgeq_dense_w4_s8__dsp`, ..."""
 
 from collections.abc import Callable
 
 from edgeq.errors import Refusal
 from edgeq.kernels.dsp_dense import FEATURES, DenseDspParams, ordered_filters
-from edgeq.kernels.dsp_narrow import pack_bias, pack_groups, require_exact, steps_of_word
+from edgeq.kernels.dsp_narrow import pack_bias, pack_groups, require_exact, scaled, steps_of_round
 from edgeq.ops.dense import DenseParams
 
 
@@ -13,7 +13,7 @@ def refuses(params: DenseParams) -> str | None:
     if params.weight_offset != 0:
         return "the filter has a zero point other than 0; accepted: 0"
     try:
-        filters = ordered_filters(params)
+        filters = scaled(ordered_filters(params))
         filters.stages()
         require_exact(filters)
     except Refusal as refusal:
@@ -25,8 +25,8 @@ def pack(bits: int) -> Callable[[DenseParams], DenseDspParams]:
     """The integers of the kernel for a width."""
 
     def integers(params: DenseParams) -> DenseDspParams:
-        filters = ordered_filters(params)
-        zeros = -(filters.weights.shape[1] // 2) % steps_of_word(bits)
+        filters = scaled(ordered_filters(params))
+        zeros = -(filters.weights.shape[1] // 2) % steps_of_round(bits)
         return DenseDspParams(
             batches=params.batches,
             in_features=params.in_features,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeq.kernels import dsp_depthwise
+from edgeq.kernels import dsp_depthwise, dsp_depthwise_3x3
 from edgeq.kernels.dsp_depthwise import DepthwiseDspParams
 from edgeq.kernels.dsp_depthwise_3x3 import Depthwise3x3Params, Filters, units
 from edgeq.ops.conv2d import Conv2dParams
@@ -18,6 +18,9 @@ from edgeq.ops.packing import pack as pack_bits
 
 _FIRST = 5
 """Weights beside the exponent and the shift: `EDGEQ_FIRST_WEIGHTS`."""
+
+_ROOM = 4 * 10
+"""Words of four channels: `EDGEQ_ROOM_WORDS`."""
 
 
 def refuses(kernel: Callable[[Conv2dParams], str | None]) -> Callable[[Conv2dParams], str | None]:
@@ -62,6 +65,12 @@ def pack_3x3(
     return lambda params: kernel(layout=narrow_words(params.weight_bits))(params)
 
 
+def scratch_3x3(plane_lines: int) -> Callable[[Depthwise3x3Params], int]:
+    """Beside what the kernel of int8 weights needs, the constants of four channels: `EDGEQ_ROOM_WORDS`."""
+    planes = dsp_depthwise_3x3.scratch(plane_lines)
+    return lambda params: 4 * _ROOM + planes(params)
+
+
 def units_3x3(params: Depthwise3x3Params) -> Mapping[str, int]:
     """What the time depends on."""
     return {**units(params), "channel": params.batches * params.channels}
@@ -69,11 +78,15 @@ def units_3x3(params: Depthwise3x3Params) -> Mapping[str, int]:
 
 def pack(params: Conv2dParams) -> DepthwiseDspParams:
     """The integers of `edgeq_depthwise_conv2d_narrow_s8__dsp`: codes in the order of the halfwords."""
-    wide = dsp_depthwise.pack(params)
-    halves = wide.weights.astype("<i4").view("<i2").astype(np.int64) // 2
+    filters = dsp_depthwise.scaled_filters(params)
+    halves = dsp_depthwise.pairs(filters.weights.T).astype("<i4").view("<i2").astype(np.int64)
     packed = pack_bits(halves, params.weight_bits)
     words = np.pad(packed, (0, -packed.size % 4)).view("<i4").astype(np.int32)
-    return replace(wide, weights=words)
+    wide = dsp_depthwise.with_weights(params, filters, words)
+    multiplier, addend, shift = wide.stages.T
+    exponents = 1 + filters.left + np.zeros_like(shift)
+    stages = np.stack([multiplier, addend, shift & 0xFF | exponents << 8], axis=1).astype(np.int32)
+    return replace(wide, stages=stages)
 
 
 def scratch(params: DepthwiseDspParams) -> int:

@@ -8,16 +8,19 @@ Two things that bytes cannot hold are made up for by sums of the inputs, which a
 weights, and of pairs of channels that do not fit a halfword the 1 by which the odd one was raised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeq.errors import Refusal
-from edgeq.fixedpoint import wrap_int32
+from edgeq.fixedpoint import Rounding, current_rounding, requantize, wrap_int32
+from edgeq.kernels.large_scales import raise_sums
 from edgeq.kernels.stages import Stages, make_stages
 from edgeq.ops.op import Array
 
 _LARGEST_ODD = 2**23 - 1
+
+_LARGEST_SUM = 2**30
 
 _LEAST_HALFWORD = -(2**15)
 
@@ -39,6 +42,9 @@ class Filters:
         multiplier: per channel.
         shift: per channel.
         output_offset: zero point of the outputs.
+        left: by how many bits the kernel shifts the sums to the left, per channel.
+        raised: what is to be subtracted from outputs, per channel.
+        large: the channels whose biases are raised (`edgeq.kernels.large_scales`).
     """
 
     weights: Array
@@ -47,6 +53,9 @@ class Filters:
     multiplier: Array
     shift: Array
     output_offset: int
+    left: Array | int = 0
+    raised: Array | int = 0
+    large: Array | bool = False
 
     @property
     def factors(self) -> Array:
@@ -56,7 +65,51 @@ class Filters:
     def stages(self) -> Stages:
         """Of the outputs, with the rounding in force; Refusal where the sums do not fit them."""
         largest = 128 * np.abs(self.factors).sum(axis=1)
-        return make_stages(self.bias, self.multiplier, self.shift, self.output_offset, largest)
+        return make_stages(
+            self.bias << self.left,
+            self.multiplier,
+            self.shift - self.left,
+            self.output_offset - np.asarray(self.raised),
+            largest << self.left,
+            self.large,
+        )
+
+    def ends(self) -> tuple[Array, Array]:
+        """The smallest and the largest sum of each channel, bias included, `[regions, channels]`."""
+        above, below = np.maximum(self.factors, 0).sum(axis=1), np.maximum(-self.factors, 0).sum(axis=1)
+        return self.bias - 128 * above - 127 * below, self.bias + 127 * above + 128 * below
+
+    def without_constants(self) -> "Filters":
+        """With biases and multipliers of 0 where an output is the same whatever the inputs and wherever it is."""
+        least, greatest = self.ends()
+        factors = self.multiplier.astype(np.int64), self.shift.astype(np.int64)
+        lowest, highest = (requantize(s, *factors, self.output_offset, -128, 127) for s in (least, greatest))
+        fits = (np.abs(least) < _LARGEST_SUM) & (np.abs(greatest) < _LARGEST_SUM)
+        constant = ((lowest == lowest[0]) & (highest == lowest[0]) & fits).all(axis=0)
+        return replace(
+            self,
+            bias=np.where(constant, 0, self.bias),
+            multiplier=np.where(constant, 0, self.multiplier),
+            shift=np.where(constant, -1, self.shift),
+            raised=np.where(constant, self.output_offset - lowest[0], 0),
+        )
+
+    def scaled(self, most_left: int = 0) -> "Filters":
+        """With what channels need that are scaled by 1/2 or more: sums shifted to the left, and biases raised.
+
+        Args:
+            most_left: by how many bits the kernel can shift.
+        """
+        large = (self.shift >= 0) & (self.shift <= most_left) & (self.multiplier > 0)
+        if current_rounding() is Rounding.FLOAT32 or not large.any():
+            return self
+        least, greatest = self.ends()
+        left = np.where(large, self.shift, 0).astype(np.int64)
+        factors = self.multiplier[large].astype(np.int64) << left[large]
+        ends = least.min(axis=0)[large], greatest.max(axis=0)[large]
+        added, raised = np.zeros_like(left), np.zeros_like(left)
+        added[large], raised[large] = raise_sums(factors, *ends, self.output_offset)
+        return replace(self, bias=self.bias + added, left=left, raised=self.raised + raised, large=large)
 
     def ordered(self, order: Array, group: int) -> "Filters":
         """With taps in another order, and channels of 0 behind the others until they are a multiple of a group.
@@ -142,9 +195,7 @@ def pack_bias(bias: Array) -> Array:
 
 def require_exact(filters: Filters) -> None:
     """Refuse sums of odd channels that may need more than 24 bits."""
-    odd, bias = filters.factors[1::2], filters.bias[:, 1::2]
-    above, below = np.maximum(odd, 0).sum(axis=1), np.maximum(-odd, 0).sum(axis=1)
-    high, low = 127 * above + 128 * below + bias, bias - 128 * above - 127 * below
-    largest = max(int(high.max(initial=0)), -int(low.min(initial=0)) - 1)
+    least, greatest = filters.ends()
+    largest = max(int(greatest[:, 1::2].max(initial=0)), -int(least[:, 1::2].min(initial=0)) - 1)
     if largest > _LARGEST_ODD:
         raise Refusal(f"the sums of an odd channel can grow to {largest}; accepted: up to {_LARGEST_ODD}")

@@ -1,13 +1,15 @@
 """A C kernel is one row of one table; prototypes, selection, tests and emitted calls all read that row."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from edgeq.ops.op import Params
 
 _C_TYPES = {
+    "b1": "uint32_t",  # 32 bits, the first in the lowest
+    "s4": "int8_t",  # two of them
     "s8": "int8_t",
     "u8": "uint8_t",
     "s16": "int16_t",
@@ -41,6 +43,7 @@ class Kernel:
         overlap: how many bytes before the first input the output has to begin, at least, to share memory with it;
             negative where it may begin behind it; None: no sharing. By the kernel's Params.
         weight_bits: widths of the weights that it reads; ops without any have none.
+        widened_bits: widths of weights that it has in the next of those.
         units: what the time of a call depends on, by the kernel's Params: names and counts; prices are per unit.
     """
 
@@ -58,6 +61,7 @@ class Kernel:
     pack: Callable[[Any], Params] | None = None
     overlap: Callable[[Any], int | None] = lambda _: None
     weight_bits: tuple[int, ...] = (8,)
+    widened_bits: tuple[int, ...] = ()
     units: Callable[[Any], Mapping[str, int]] | None = None
 
     @property
@@ -65,8 +69,17 @@ class Kernel:
         """The Params class of the ops whose integers it takes."""
         return self.accepts or self.params
 
+    def stored_bits(self, bits: int) -> int | None:
+        """The width that it has weights of so many bits in; None where it cannot read them."""
+        if bits in self.widened_bits:
+            return min(width for width in self.weight_bits if width > bits)
+        return bits if bits in self.weight_bits else None
+
     def packed(self, params: Params) -> Params:
         """Its own integers, from those of the op."""
+        bits = getattr(params, "weight_bits", None)
+        if bits in self.widened_bits:
+            params = replace(params, weight_bits=self.stored_bits(bits))  # type: ignore[call-arg]
         return self.pack(params) if self.pack else params
 
     @property

@@ -10,6 +10,7 @@ then it is clamped to what int8 holds, or less. The first two equal `edgeq.fixed
 doubling fits 32 bits; the shift to the right is at least 1, so that there is something to round; and the addend, which
 holds half a step and the output's zero point, fits beside the product. With the first one the shift may be 0 as well if
 the zero point is -128: r is what is wanted then, and the 1 that is subtracted from what is negative is clamped away.
+With both it may if the bias is raised: see `edgeq.kernels.large_scales`.
 """
 
 from dataclasses import dataclass
@@ -42,15 +43,23 @@ class Stages:
     words: Array
 
 
-def make_stages(bias: Array, multiplier: Array, shift: Array, offset: int, largest_products: Array) -> Stages:
+def make_stages(
+    bias: Array,
+    multiplier: Array,
+    shift: Array,
+    offset: Array | int,
+    largest_products: Array,
+    raised: Array | bool = False,
+) -> Stages:
     """The stages of a layer, with the rounding in force.
 
     Args:
         bias: int `[regions, channels]` or `[channels]`, with all that is constant in the sums.
         multiplier: Q31 mantissas, one per channel.
         shift: their powers of two, to the left.
-        offset: the output's zero point.
+        offset: the output's zero point, less what raised biases add to outputs.
         largest_products: per channel, a bound of the magnitude of the sum of products, with zero points subtracted.
+        raised: whether the bias is (`edgeq.kernels.large_scales`), so that the shift may be 0; per channel, or of all.
 
     Raises:
         Refusal: where the layer does not fit the formulas above.
@@ -61,10 +70,11 @@ def make_stages(bias: Array, multiplier: Array, shift: Array, offset: int, large
     if largest > _LARGEST_SUM:
         raise Refusal(f"sums can grow to {largest}; accepted: up to {_LARGEST_SUM}")
     if current_rounding() is Rounding.FLOAT32:
-        addend, right = np.full_like(shift, offset), shift
+        addend, right = np.zeros_like(shift) + offset, shift
     else:
         multiplier, right = _without_zeros(multiplier, -shift, largest)
-        _require_shifts(right, 0 if current_rounding() is Rounding.DOUBLE and offset == _LEAST_OUTPUT else 1)
+        clamped = (current_rounding() is Rounding.DOUBLE) & (np.asarray(offset) == _LEAST_OUTPUT)
+        _require_shifts(right, np.where(clamped | raised, 0, 1))
         addend = ((np.int64(1) << right) >> 1) + (offset << right)
     words = np.stack([multiplier, addend, right], axis=1)
     return Stages((2 * bias).astype(np.int32), words.astype(np.int32))
@@ -77,8 +87,10 @@ def _without_zeros(multiplier: Array, right: Array, largest: int) -> tuple[Array
     return multiplier, right
 
 
-def _require_shifts(right: Array, least: int) -> None:
-    if right.min() < least:
-        raise Refusal(f"a channel is scaled by 2^{-int(right.min()) - 1} or more; accepted: by less than 2^{-least}")
+def _require_shifts(right: Array, least: Array) -> None:
+    if (right < least).any():
+        worst = int((right - least).argmin())
+        found, accepted = -int(right[worst]) - 1, -int(np.broadcast_to(least, right.shape)[worst])
+        raise Refusal(f"a channel is scaled by 2^{found} or more; accepted: by less than 2^{accepted}")
     if right.max() > _LARGEST_SHIFT:
         raise Refusal(f"a channel is scaled by less than 2^-{int(right.max())}; accepted: from 2^-{_LARGEST_SHIFT + 1}")

@@ -87,6 +87,7 @@ def find_steps(scaling: Scaling) -> Steps:
         right = (scaling.outputs(places) >= outputs) & (scaling.outputs(places - 1) < outputs)
         if right[real].all():
             break
-    # A larger scale shifts sums to the left, and may lose their upper bits: not a step function.
-    known = (~real | right).all(axis=1) & (scaling.shift <= 0)
+    # A larger scale shifts sums to the left: where they may lose their upper bits, it is not a step function.
+    shifted = np.maximum(-least, greatest) << np.clip(scaling.shift.astype(np.int64), 0, 31)
+    known = (~real | right).all(axis=1) & (shifted < 2**31)
     return Steps(places, outputs - ends[:, :1], real, ends[:, 0], ends[:, 1] - ends[:, 0], known)

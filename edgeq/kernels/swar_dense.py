@@ -18,10 +18,10 @@ from edgeq.kernels.swar_weights import GROUP, pack_words, require_exact_words
 from edgeq.ops.dense import DenseParams
 from edgeq.ops.op import I32, Array, Params, S32Data
 
-_INPUTS = 256
+INPUTS = 256
 """In a block."""
 
-_OUTPUTS = 64
+OUTPUTS = 64
 """In a block."""
 
 _TOGETHER = 2
@@ -53,7 +53,7 @@ def refuses(params: DenseParams) -> str | None:
         return "the filter has a zero point other than 0; accepted: 0"
     try:
         require_exact_words(params.weights)
-        make_swar_stages(_scaling(params))
+        make_swar_stages(dense_scaling(params))
     except Refusal as refusal:
         return str(refusal)
     return None
@@ -61,20 +61,26 @@ def refuses(params: DenseParams) -> str | None:
 
 def pack(params: DenseParams) -> DenseSwarParams:
     """The kernel's integers."""
+    return with_sizes(params, _ordered(params.weights))
+
+
+def with_sizes(params: DenseParams, words: Array) -> DenseSwarParams:
+    """The integers of a kernel that reads these words of weights."""
     return DenseSwarParams(
         batches=params.batches,
         in_features=params.in_features,
         out_features=params.out_features,
-        in_block=_INPUTS,
-        out_block=_OUTPUTS,
+        in_block=INPUTS,
+        out_block=OUTPUTS,
         act_min=params.act_min,
         act_max=params.act_max,
-        weights=_ordered(params.weights),
-        stages=make_swar_stages(_scaling(params)).words,
+        weights=words,
+        stages=make_swar_stages(dense_scaling(params)).words,
     )
 
 
-def _scaling(params: DenseParams) -> Scaling:
+def dense_scaling(params: DenseParams) -> Scaling:
+    """What becomes of the sums."""
     filters = params.weights.astype(np.int64)
     above, below = np.maximum(filters, 0).sum(axis=1), np.maximum(-filters, 0).sum(axis=1)
     return Scaling(
@@ -94,23 +100,23 @@ def _ordered(weights: Array) -> Array:
     padded = np.pad(weights, ((0, -len(weights) % _TOGETHER), (0, 0)))
     words = pack_words(padded).reshape(len(padded) // _TOGETHER, _TOGETHER, -1)
     blocks = [
-        words[i : i + _OUTPUTS // _TOGETHER, :, k : k + _INPUTS // GROUP].transpose(0, 2, 1).ravel()
-        for i in range(0, len(words), _OUTPUTS // _TOGETHER)
-        for k in range(0, words.shape[2], _INPUTS // GROUP)
+        words[i : i + OUTPUTS // _TOGETHER, :, k : k + INPUTS // GROUP].transpose(0, 2, 1).ravel()
+        for i in range(0, len(words), OUTPUTS // _TOGETHER)
+        for k in range(0, words.shape[2], INPUTS // GROUP)
     ]
     return np.concatenate(blocks)
 
 
 def scratch(params: DenseSwarParams) -> int:
     """A block of inputs as pairs, and sums of a block of outputs."""
-    inputs, outputs = min(_INPUTS, params.in_features), min(_OUTPUTS, params.out_features)
+    inputs, outputs = min(INPUTS, params.in_features), min(OUTPUTS, params.out_features)
     return _WORD * (-(-inputs // GROUP) * 2 + outputs + outputs % _TOGETHER)
 
 
 def overlap(params: DenseSwarParams) -> int:
     """A row is read once, where it is one block; otherwise for each block of outputs."""
     size, length = params.out_features, params.in_features
-    ends = [size] if length <= _INPUTS else [*range(_OUTPUTS, size, _OUTPUTS), size]
+    ends = [size] if length <= INPUTS else [*range(OUTPUTS, size, OUTPUTS), size]
     rows = np.arange(params.batches)[:, None]
     reads = np.broadcast_to(rows * length, (params.batches, len(ends)))
     return least_distance(reads, rows * size + np.array(ends), params.batches * length)
@@ -119,8 +125,8 @@ def overlap(params: DenseSwarParams) -> int:
 def units(params: DenseSwarParams) -> Mapping[str, int]:
     """What its time depends on."""
     groups = -(-params.in_features // GROUP)
-    read = 1 if params.in_features <= _INPUTS else -(-params.out_features // _OUTPUTS)
-    blocks = -(-params.in_features // _INPUTS)
+    read = 1 if params.in_features <= INPUTS else -(-params.out_features // OUTPUTS)
+    blocks = -(-params.in_features // INPUTS)
     pairs = -(-params.out_features // _TOGETHER)
     return {
         "call": 1,

@@ -55,6 +55,7 @@ class DepthwiseSwarParams(Params):
     input_zero: I32
     act_min: I32
     act_max: I32
+    weight_bits: I32
     weights: S8Data
     stages: S32Data
     bias: S32Data | None
@@ -152,6 +153,7 @@ def pack(params: Conv2dParams) -> DepthwiseSwarParams:
         input_zero=-params.input_offset,
         act_min=params.act_min,
         act_max=params.act_max,
+        weight_bits=params.weight_bits,
         weights=np.ascontiguousarray(_taps(params, lines)).astype(np.int8),
         stages=stages.words,
         bias=stages.bias,

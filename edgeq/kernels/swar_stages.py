@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeq.fixedpoint import Rounding, current_rounding
+from edgeq.kernels.large_scales import raise_sums
 from edgeq.kernels.stages import make_stages
 from edgeq.kernels.steps import Scaling, Steps, find_steps
 from edgeq.ops.op import Array
@@ -27,6 +29,9 @@ _BITS = 13
 _LONGEST = 2 ** (32 - _BITS)
 """Sums on a slope, whose product with the lower part must fit a word."""
 
+_MOST_LEFT = 15
+"""Bits by which a channel without a ramp may shift its sums."""
+
 _SLOPES = (0, 1, -1, 2, -2)
 """Tried around the nearest fraction."""
 
@@ -38,7 +43,7 @@ class SwarStages:
     Attributes:
         words: int32 `[channels, 5]`: the bias, with a ramp counted from where it begins; then length, high, low,
             intercept, the bits of unsigned words; or, where the second word is negative, its lower byte and what
-            follows are shift, multiplier, addend, 0.
+            follows are shift, multiplier, addend, 0, and its second byte says how far sums are shifted to the left.
         bias: int32 `[regions, channels]` where there is more than one region; the bias in `words` is then 0.
     """
 
@@ -58,8 +63,8 @@ def make_swar_stages(scaling: Scaling) -> SwarStages:
         Refusal: where a channel has no ramp, and `make_stages` refuses the layer.
     """
     if len(scaling.bias) > 1:
-        bias = scaling.bias.astype(np.int32)
-        return SwarStages(_words(np.zeros_like(scaling.bias[0]), _products(scaling)), bias)
+        added, words = _products(scaling, np.ones(len(scaling.multiplier), bool))
+        return SwarStages(_words(np.zeros_like(added), words), (scaling.bias + added).astype(np.int32))
     steps = find_steps(scaling)
     any_steps = steps.count > 0
     starts = np.where(any_steps, np.where(steps.real, steps.places, 2**40).min(axis=1, initial=2**40) - 1, 0)
@@ -70,9 +75,9 @@ def make_swar_stages(scaling: Scaling) -> SwarStages:
     ramped = short & (intercepts >= 0)
     heights = (intercepts + (steps.first.astype(np.int64) << 24)) % 2**32
     words = np.stack([lengths, slopes >> _BITS, slopes & ((1 << _BITS) - 1), heights], axis=1)
-    if not ramped.all():
-        words = np.where(ramped[:, None], words, _products(scaling))
-    return SwarStages(_words(scaling.bias[0] - np.where(ramped, starts, 0), words), None)
+    added, products = _products(scaling, ~ramped)
+    words = np.where(ramped[:, None], words, products)
+    return SwarStages(_words(scaling.bias[0] + np.where(ramped, -starts, added), words), None)
 
 
 def _words(bias: Array, words: Array) -> Array:
@@ -80,12 +85,25 @@ def _words(bias: Array, words: Array) -> Array:
     return np.hstack([bias[:, None], words]).astype(np.uint32).view(np.int32)
 
 
-def _products(scaling: Scaling) -> Array:
-    """The words of channels without a ramp."""
-    largest = np.maximum(-scaling.least, scaling.greatest)
-    stages = make_stages(scaling.bias, scaling.multiplier, scaling.shift, scaling.offset, largest)
-    multiplier, addend, shift = stages.words.astype(np.int64).T
-    return np.stack([(shift & 0xFF) + PRODUCT, multiplier, addend, np.zeros_like(addend)], axis=1)
+def _products(scaling: Scaling, which: Array) -> tuple[Array, Array]:
+    """What is added to the biases of channels without a ramp, and their words; of the others, 0."""
+    added, words = np.zeros(len(which), np.int64), np.zeros((len(which), 4), np.int64)
+    if not which.any():
+        return added, words
+    bias, multiplier, shift = scaling.bias[:, which], scaling.multiplier[which], scaling.shift[which].astype(np.int64)
+    least, greatest = scaling.least[which], scaling.greatest[which]
+    large = (shift >= 0) & (shift <= _MOST_LEFT) & (multiplier > 0) & (current_rounding() is not Rounding.FLOAT32)
+    left, more, raised = np.where(large, shift, 0), np.zeros_like(shift), np.zeros_like(shift)
+    ends = (bias.min(axis=0) + least)[large], (bias.max(axis=0) + greatest)[large]
+    factors = multiplier[large].astype(np.int64) << left[large]
+    more[large], raised[large] = raise_sums(factors, *ends, scaling.offset)
+    largest = np.maximum(-least, greatest) << left
+    offset = scaling.offset - raised
+    stages = make_stages((bias + more) << left, multiplier, shift - left, offset, largest, large)
+    mantissa, addend, right = stages.words.astype(np.int64).T
+    added[which] = more
+    words[which] = np.stack([(right & 0xFF) + (left << 8) + PRODUCT, mantissa, addend, np.zeros_like(addend)], axis=1)
+    return added, words
 
 
 def _slopes(scaling: Scaling, steps: Steps, starts: Array, lengths: Array) -> tuple[Array, Array]:

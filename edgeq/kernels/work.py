@@ -7,6 +7,7 @@ from edgeq.ops.binary import BinaryParams
 from edgeq.ops.conv2d import ConvGeometry
 from edgeq.ops.dense import DenseParams
 from edgeq.ops.pool import PoolParams
+from edgeq.ops.weight_groups import DenseGroupsParams, DenseGroupsS16Params
 
 
 def convolution(params: ConvGeometry) -> Mapping[str, int]:
@@ -31,7 +32,7 @@ def pool(params: PoolParams) -> Mapping[str, int]:
     }
 
 
-def dense(params: DenseParams) -> Mapping[str, int]:
+def dense(params: DenseParams | DenseGroupsParams | DenseGroupsS16Params) -> Mapping[str, int]:
     """Rows times columns."""
     outputs = params.batches * params.out_features
     return {"call": 1, "output": outputs, "mac": outputs * params.in_features}

@@ -2,6 +2,8 @@
 
 from edgeq.ops.arg_max import ARG_MAX, ARG_MIN
 from edgeq.ops.batch_matmul import BATCH_MATMUL
+from edgeq.ops.bipolar import BIPOLAR
+from edgeq.ops.bipolar_layers import BIPOLAR_CONV2D, BIPOLAR_DENSE
 from edgeq.ops.broadcast import BROADCAST
 from edgeq.ops.concat import CONCAT
 from edgeq.ops.conv2d import CONV2D, DEPTHWISE_CONV2D
@@ -23,6 +25,7 @@ from edgeq.ops.softmax import LOG_SOFTMAX, SOFTMAX
 from edgeq.ops.transpose import TRANSPOSE
 from edgeq.ops.transpose_conv2d import TRANSPOSE_CONV2D
 from edgeq.ops.unary import UNARY
+from edgeq.ops.weight_groups import with_groups
 
 _ALL = (
     ADD,
@@ -32,8 +35,8 @@ _ALL = (
     BATCH_MATMUL,
     BROADCAST,
     CONCAT,
-    CONV2D,
-    DENSE,
+    with_groups(CONV2D),
+    with_groups(DENSE),
     DEPTHWISE_CONV2D,
     DEQUANTIZE,
     GATHER,
@@ -54,6 +57,9 @@ _ALL = (
     RESHAPE,
     RESIZE_BILINEAR,
     RESIZE_NEAREST,
+    BIPOLAR,
+    BIPOLAR_CONV2D,
+    BIPOLAR_DENSE,
     SLICE,
     SOFTMAX,
     SQUARED_DIFFERENCE,

@@ -1,6 +1,7 @@
 """`batch_matmul`: products of matrices, `y[..., m, n] = sum(lhs[..., m, k] * rhs[..., k, n])`, batches broadcast.
 
-Integer meaning: TFLite Micro `reference_ops::BatchMatMul`, with int32 sums for int8 and int64 sums for int16.
+Integer meaning: TFLite Micro `reference_ops::BatchMatMul`, with int32 sums for int8 and int64 sums for int16. The right
+matrix may have elements of 4 bits, whatever those of the left one, if it is constant.
 """
 
 import math
@@ -25,6 +26,10 @@ from edgeq.ops.filters import (
 from edgeq.ops.op import I32, Array, Lowering, Op, Params, require_dtype, require_per_tensor
 
 _RANKS = range(2, 6)
+
+_WIDE = (DType.S8, DType.S16)
+_ACCEPTED = {"left matrix": _WIDE, "right matrix": (*_WIDE, DType.S4), "output": _WIDE}
+"""Element types."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,12 @@ def _eval_float(attrs: BatchMatmulAttrs, inputs: Sequence[Any]) -> tuple[Array, 
 def _lower(attrs: BatchMatmulAttrs, lowering: Lowering) -> BatchMatmulParams:
     lhs, rhs, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
     for type_, what in ((lhs, "left matrix"), (rhs, "right matrix"), (output, "output")):
-        require_dtype(type_, DType.S8, DType.S16, what=what)
+        require_dtype(type_, *_ACCEPTED[what], what=what)
         require_per_tensor(type_, what)
         require_symmetric(type_, what)
-    if lhs.dtype is not rhs.dtype:
+    if rhs.dtype is DType.S4:
+        _require_packed(lowering)
+    elif lhs.dtype is not rhs.dtype:
         raise Refusal(f"matrices of {lhs.dtype.value} and {rhs.dtype.value}; accepted: two of the same type")
     rows, depth = _matrix(lhs.shape, attrs.adj_x)
     _, cols = _matrix(rhs.shape, attrs.adj_y)
@@ -145,6 +152,14 @@ def _lower(attrs: BatchMatmulAttrs, lowering: Lowering) -> BatchMatmulParams:
         act_min=low,
         act_max=high,
     )
+
+
+def _require_packed(lowering: Lowering) -> None:
+    """Refuse a right matrix of 4 bits that is computed, or has a zero point beside 16 bits."""
+    rhs = lowering.input(1)
+    lowering.constant(1, f"a right matrix of {rhs.dtype.value}")
+    if rhs.zero_point != 0:
+        raise Refusal(f"a right matrix of 4 bits with zero point {rhs.zero_point}; accepted: 0")
 
 
 def _three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:

@@ -236,11 +236,11 @@ def _lower_s8(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) -> 
     offset = weight_offset(weight_type)
     # Asymmetric weights come from uint8 models, whose kernels multiply the scales in float32.
     multiplier, shift = multipliers(x, scales, output, float32_product=offset != 0)
-    bias, bias_row, bias_col = _bias_regions(lowering)
+    bias, bias_row, bias_col = bias_regions(lowering)
     require_int32_sums(weights.astype(np.int32) + offset, _summed_axes(attrs), largest_step(x))
     low, high = quantized_bounds(attrs.activation, output)
     return Conv2dParams(
-        **_sizes(attrs, x, weights, output),
+        **sizes(attrs, x, weights, output),
         input_offset=-x.zero_point,
         weight_offset=offset,
         output_offset=output.zero_point,
@@ -262,12 +262,12 @@ def _lower_s16(attrs: Conv2dAttrs | DepthwiseConv2dAttrs, lowering: Lowering) ->
     weights = lowering.constant(1, "the filter")
     multiplier, shift = multipliers64(x, channel_scales(weight_type, _channel_axis(attrs), WEIGHTS), output)
     require_symmetric_weights(weight_type)
-    bias, bias_row, bias_col = _bias_regions(lowering)
+    bias, bias_row, bias_col = bias_regions(lowering)
     bias = int64_bias(bias, output.shape[3])
     require_int48_sums(weights, _summed_axes(attrs), largest_step(x), bias)
     low, high = quantized_bounds(attrs.activation, output)
     return Conv2dS16Params(
-        **_sizes(attrs, x, weights, output),
+        **sizes(attrs, x, weights, output),
         output_offset=output.zero_point,
         act_min=low,
         act_max=high,
@@ -291,7 +291,7 @@ def _summed_axes(attrs: Conv2dAttrs | DepthwiseConv2dAttrs) -> tuple[int, ...]:
     return (0, 1, 2) if isinstance(attrs, DepthwiseConv2dAttrs) else (1, 2, 3)
 
 
-def _sizes(
+def sizes(
     attrs: Conv2dAttrs | DepthwiseConv2dAttrs, x: TensorType, weights: Array, output: TensorType
 ) -> dict[str, int]:
     """The fields of `ConvGeometry`."""
@@ -322,7 +322,7 @@ def _columns(bias_col: Array | None) -> int:
     return 1 if bias_col is None else int(bias_col.max()) + 1
 
 
-def _bias_regions(lowering: Lowering) -> tuple[Array | None, Array | None, Array | None]:
+def bias_regions(lowering: Lowering) -> tuple[Array | None, Array | None, Array | None]:
     """Bias rows per region, and the region of each output row and column (None where there is one region)."""
     bias = lowering.optional(2, "the bias")
     if bias is None or bias.ndim == 1:
@@ -350,16 +350,22 @@ def _eval_int(params: _AnyParams, inputs: Sequence[Any], weights: Array, attrs: 
     if isinstance(params, Conv2dParams):
         x, weights = x + params.input_offset, weights + params.weight_offset
     acc = accumulate(x, weights, attrs).astype(np.int64)
-    bias = params.bias.astype(np.int64)
-    if params.bias_row is not None and params.bias_col is not None:
-        table = bias.reshape(-1, params.bias_cols, params.out_c)
-        bias = table[np.ix_(params.bias_row, params.bias_col)]
+    bias = bias_at_positions(params)
     output_stage = requantize if isinstance(params, Conv2dParams) else requantize64
     bounds = params.act_min, params.act_max
     return (output_stage(acc + bias, params.multiplier, params.shift, params.output_offset, *bounds),)
 
 
-def _geometry(params: ConvGeometry) -> dict[str, Any]:
+def bias_at_positions(params: Any) -> Array:
+    """int64 `[out_c]`, or `[out_h, out_w, out_c]`, of Params with the fields of `Conv2dParams` about biases."""
+    bias: Array = params.bias.astype(np.int64)
+    if params.bias_row is None or params.bias_col is None:
+        return bias
+    table = bias.reshape(-1, params.bias_cols, params.out_c)
+    return np.asarray(table[np.ix_(params.bias_row, params.bias_col)])
+
+
+def geometry(params: ConvWindow) -> dict[str, Any]:
     """Attributes from integers; the padding behind the image is whatever the output size implies."""
     below = _padding_behind(params.out_h, params.stride_h, params.dilation_h, params.kernel_h, params.in_h)
     right = _padding_behind(params.out_w, params.stride_w, params.dilation_w, params.kernel_w, params.in_w)
@@ -377,13 +383,13 @@ def _padding_behind(out: int, stride: int, dilation: int, kernel: int, size: int
 
 def _eval_int_conv(params: _AnyParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     shape = (params.out_c, params.kernel_h, params.kernel_w, params.in_c // params.groups)
-    attrs = Conv2dAttrs(**_geometry(params), groups=params.groups)
+    attrs = Conv2dAttrs(**geometry(params), groups=params.groups)
     return _eval_int(params, inputs, params.weights.reshape(shape), attrs)
 
 
 def _eval_int_depthwise(params: _AnyParams, inputs: Sequence[Any]) -> tuple[Array, ...]:
     shape = (1, params.kernel_h, params.kernel_w, params.out_c)
-    attrs = DepthwiseConv2dAttrs(**_geometry(params))
+    attrs = DepthwiseConv2dAttrs(**geometry(params))
     return _eval_int(params, inputs, params.weights.reshape(shape), attrs)
 
 

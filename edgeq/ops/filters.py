@@ -21,7 +21,7 @@ from edgeq.ops.op import Array, require_dtype
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-WEIGHTS = (DType.S8, DType.S4, DType.S2, DType.B1)
+WEIGHTS = (DType.S8, DType.S4, DType.S3, DType.S2, DType.B1)
 """Element types of weights; only ops that say so take the narrow ones."""
 
 

@@ -1,4 +1,4 @@
-"""Elements of 1, 2 or 4 bits, several to a byte: the first in the lowest bits, as TFLite and ONNX store them.
+"""Elements of 1 to 4 bits, one behind the other: the first in the lowest bits, as TFLite and ONNX store them.
 
 A bit is 1 for 1 and 0 for -1; wider elements are in two's complement.
 """
@@ -14,20 +14,17 @@ def pack(integers: Array, bits: int) -> NDArray[np.uint8]:
 
     Args:
         integers: of any shape, -1 and 1 for one bit.
-        bits: of an element: 1, 2 or 4.
+        bits: of an element: 1 to 4.
     """
     codes = integers.ravel() > 0 if bits == 1 else integers.ravel() & ((1 << bits) - 1)
-    per_byte = 8 // bits
-    padded = np.pad(codes.astype(np.uint8), (0, -codes.size % per_byte)).reshape(-1, per_byte)
-    places = np.arange(0, 8, bits, dtype=np.uint8)
-    packed: NDArray[np.uint8] = np.bitwise_or.reduce(padded << places, axis=1)
-    return packed
+    places = np.unpackbits(codes.astype(np.uint8)[:, None], axis=1, count=bits, bitorder="little")
+    return np.packbits(places, bitorder="little")
 
 
 def unpack(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.int8]:
     """The first `count` elements of bytes that `pack` made."""
-    places = np.arange(0, 8, bits, dtype=np.uint8)
-    codes = ((packed[:, None] >> places) & ((1 << bits) - 1)).ravel()[:count].astype(np.int8)
+    places = np.unpackbits(packed, count=bits * count, bitorder="little").reshape(count, bits)
+    codes = np.packbits(places, axis=1, bitorder="little")[:, 0].astype(np.int8)
     if bits == 1:
         return (2 * codes - 1).astype(np.int8)
     sign = 1 << (bits - 1)

@@ -2,7 +2,8 @@
 
 The only ops that compute with floats at run time. `quantize` divides in float32, rounds half away from zero, adds the
 zero point and saturates (TFLite `reference_ops::AffineQuantize`); `dequantize` multiplies the distance from the zero
-point by the scale in float32 (`reference_ops::Dequantize`).
+point by the scale in float32 (`reference_ops::Dequantize`). Constants may have factors for groups of them beside their
+scales, the second operand (`edgeq.ops.weight_groups`), until a layer takes them over.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgeq.ir import DType, TensorType
+from edgeq.errors import Refusal
+from edgeq.ir import DType, Shape, TensorType
 from edgeq.ops.op import F32, I32, Array, Lowering, Op, Params, require_dtype, require_per_tensor
 from edgeq.ops.requantize import same_reals, same_shape
+from edgeq.ops.weight_groups import spread
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,24 @@ def _eval_int_quantize(params: QuantizeParams, inputs: Sequence[Any]) -> tuple[A
     return (_quantize(inputs[0], scale, zero_point, params.out_min, params.out_max),)
 
 
+def _infer_dequantize(_: DequantizeAttrs, inputs: Sequence[TensorType | None]) -> tuple[Shape, ...]:
+    if len(inputs) not in (1, 2) or any(type_ is None for type_ in inputs):
+        raise Refusal(f"{len(inputs)} inputs; accepted: integers, and perhaps factors of groups of them")
+    x, *factors = (type_.shape for type_ in inputs if type_ is not None)
+    if factors and (len(factors[0]) != len(x) or any(n % max(1, few) for n, few in zip(x, factors[0], strict=True))):
+        raise Refusal(f"factors {list(factors[0])} for integers {list(x)}; accepted: whole groups along a dimension")
+    return (x,)
+
+
+def _eval_float_dequantize(_: DequantizeAttrs, inputs: Sequence[Any]) -> tuple[Array, ...]:
+    if len(inputs) == 1:
+        return (inputs[0],)
+    return (inputs[0] * spread(np.asarray(inputs[1], np.float32), inputs[0]),)
+
+
 def _lower_dequantize(_: DequantizeAttrs, lowering: Lowering) -> DequantizeParams:
+    if len(lowering.inputs) > 1:
+        raise Refusal("makes reals of groups at run time; accepted: constants that a layer reads as weights")
     x, output = lowering.input(0), lowering.outputs[0]
     require_dtype(x, DType.S8, DType.S16)
     require_dtype(output, DType.F32, what="output")
@@ -117,8 +137,8 @@ QUANTIZE = Op(
 DEQUANTIZE = Op(
     name="dequantize",
     attrs=DequantizeAttrs,
-    infer=same_shape,
-    eval_float=same_reals,
+    infer=_infer_dequantize,
+    eval_float=_eval_float_dequantize,
     lower=_lower_dequantize,
     eval_int=_eval_int_dequantize,
 )

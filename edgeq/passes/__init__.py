@@ -22,6 +22,7 @@ from edgeq.passes.layout import layout
 from edgeq.passes.merge_moves import merge_moves
 from edgeq.passes.merge_requantizes import merge_requantizes
 from edgeq.passes.own_constants import own_constants
+from edgeq.passes.pack_bipolar import pack_bipolar
 from edgeq.passes.recognize_functions import recognize_functions
 from edgeq.passes.remove_dead_channels import remove_dead_channels
 from edgeq.passes.remove_dead_nodes import remove_dead_nodes
@@ -65,6 +66,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("fold padding", fold_padding),
     Pass("fuse activations", fuse_activations),
     DEAD_CHANNELS,
+    Pass("pack bipolar values", pack_bipolar),
 )
 """In this order; each leaves behind what those after it expect."""
 

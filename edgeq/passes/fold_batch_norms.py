@@ -196,7 +196,8 @@ def _with_scales(graph: Graph, layer: Node, factor: Array, addend: Array) -> tup
     stored = signed.astype(integers.dtype)
     graph, constant = add_constant(graph, fresh_name(graph, source.inputs[0]), stored, scaled)
     value = fresh_name(graph, source.outputs[0])
-    again = replace(source, name=f"{source.name}.{layer.name}", inputs=(constant,), outputs=(value,))
+    name, inputs = f"{source.name}.{layer.name}", (constant, *source.inputs[1:])
+    again = replace(source, name=name, inputs=inputs, outputs=(value,))
     nodes = [n for node in graph.nodes for n in ((again, node) if node is layer else (node,))]
     graph = graph.with_(types={**graph.types, value: graph.types[source.outputs[0]]}, nodes=tuple(nodes))
     return graph, replace(changed, inputs=(changed.inputs[0], value, *changed.inputs[2:]))

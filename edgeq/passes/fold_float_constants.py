@@ -16,6 +16,7 @@ from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import add_constant, apply_rule, drop_dead, replace_node
 from edgeq.ir.tensor import dequantize
 from edgeq.ops import OPS
+from edgeq.ops.group_scales import reals_of_groups
 from edgeq.ops.quantize import quantize_array
 from edgeq.ops.reshape import ReshapeAttrs
 from edgeq.ops.transpose import TransposeAttrs
@@ -81,6 +82,8 @@ def _moved(graph: Graph, node: Node) -> Graph | None:
     source = graph.producers.get(node.inputs[0]) if node.inputs else None
     if source is None or source.op != "dequantize" or source.inputs[0] not in graph.constants:
         return None
+    if len(source.inputs) > 1:
+        return _moved_groups(graph, node, source)
     constant = source.inputs[0]
     array, type_ = graph.constants[constant], graph.types[constant]
     match node.attrs:
@@ -98,6 +101,21 @@ def _moved(graph: Graph, node: Node) -> Graph | None:
     integers = TensorType(moved.shape, type_.dtype, quant)
     graph, name = add_constant(graph, f"{constant}.moved", np.ascontiguousarray(moved), integers)
     return replace_node(graph, node, replace(source, name=node.name, inputs=(name,), outputs=node.outputs))
+
+
+def _moved_groups(graph: Graph, node: Node, source: Node) -> Graph | None:
+    """`move(dequantize(constant, factors))` as what it stands for: the groups need not be some any more."""
+    integers, factors = (graph.constants[v] for v in source.inputs)
+    reals = reals_of_groups(integers, graph.types[source.inputs[0]], factors)
+    match node.attrs:
+        case TransposeAttrs(perm):
+            moved = reals.transpose(perm)
+        case ReshapeAttrs(shape):
+            moved = reals.reshape(shape)
+        case _:
+            return None
+    output = np.ascontiguousarray(moved)
+    return replace_node(graph, node).with_(constants={**graph.constants, node.outputs[0]: output})
 
 
 def _kept_axes(before: Shape, after: Shape) -> dict[int, int]:

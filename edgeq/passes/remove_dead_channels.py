@@ -25,6 +25,7 @@ from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import drop_dead
 from edgeq.ops.conv2d import Conv2dAttrs, accumulate
 from edgeq.ops.unary import UNARY
+from edgeq.ops.weight_groups import FACTORS
 
 Mask = NDArray[np.bool_]
 Masks = dict[str, Mask]
@@ -37,9 +38,11 @@ class _Mixes:
 
     Attributes:
         used: `[out_c, in_c]`, whether any weight between the two is not zero.
+        grouped: groups of input channels have factors: all of them stay.
     """
 
     used: NDArray[np.bool_]
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _rule(graph: Graph, node: Node) -> _Rule:
         if node.inputs[0] in graph.constants:
             return None
         weights = _centred_weights(graph, node)
-        return _Mixes((weights != 0).any(axis=tuple(range(1, weights.ndim - 1))))
+        return _Mixes((weights != 0).any(axis=tuple(range(1, weights.ndim - 1))), bool(_factors(node)))
     if node.op == "depthwise_conv2d":
         weights = _centred_weights(graph, node)
         multiplier = out_c // _channels(graph, node.inputs[0])
@@ -137,6 +140,11 @@ def _rule(graph: Graph, node: Node) -> _Rule:
     silent = np.zeros(out_c, np.bool_)
     sources = _linked(graph, node, out_c)
     return None if sources is None else _Links(sources, silent)
+
+
+def _factors(node: Node) -> str:
+    """Those of groups of weights; "" where there are none."""
+    return node.inputs[FACTORS] if len(node.inputs) > FACTORS else ""
 
 
 def _centred_weights(graph: Graph, node: Node) -> Array:
@@ -176,7 +184,7 @@ def _known(graph: Graph, rules: Mapping[str, _Rule]) -> Masks:
     known |= {v: np.ones(_channels(graph, v), np.bool_) for v in graph.constants}
     for node in graph.nodes:
         match rules[node.name]:
-            case _Mixes(used):
+            case _Mixes(used, _):
                 known[node.outputs[0]] = np.logical_not(used[:, ~known[node.inputs[0]]].any(axis=1))
             case _Links(sources, silent):
                 fed = np.ones(len(silent), np.bool_)
@@ -219,8 +227,8 @@ def _removable(graph: Graph, rules: Mapping[str, _Rule], absorbable: Masks) -> M
 def _restrict(node: Node, rule: _Rule, absorbable: Masks, dead: Masks) -> None:
     """Keep what this node cannot do without."""
     match rule:
-        case _Mixes(used):
-            dead[node.inputs[0]] &= absorbable[node.name] | ~used.any(axis=0)
+        case _Mixes(used, grouped):
+            dead[node.inputs[0]] &= not grouped and (absorbable[node.name] | ~used.any(axis=0))
         case _Links(sources, _):
             output = dead[node.outputs[0]]
             for value, channel in sources.items():
@@ -304,6 +312,9 @@ def _shrink_mixing(build: _Shrinker, node: Node, constant_input: Array, absorbed
         build.constant(weights, smaller, TensorType(smaller.shape, w_type.dtype, _kept_quant(w_type.quant, rows))),
         build.constant(_bias_name(node), bias.astype(bias_type.dtype.numpy), bias_type),
     ]
+    if factors := _factors(node):
+        kept = build.graph.constants[factors][rows]
+        names.append(build.constant(factors, kept, TensorType(kept.shape, DType.U8)))
     return replace(node, inputs=tuple(names))
 
 

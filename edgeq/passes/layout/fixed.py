@@ -48,6 +48,6 @@ def fixed_values(graph: Graph) -> Mapping[str, Fixed]:
             continue
         if isinstance(node.attrs, TransposeAttrs):
             found[node.outputs[0]] = inner.in_layout(Layout(node.attrs.perm))
-        elif node.op == "dequantize":
+        elif node.op == "dequantize" and len(node.inputs) == 1:
             found[node.outputs[0]] = replace(inner, dequantize=node)
     return found

@@ -109,6 +109,11 @@ def _elementwise(site: Site, place: Place, layout: Layout) -> Choice | None:
     return _others_plain(site, layout, layout, site.attrs) if place in (None, 0) else None
 
 
+def _dequantize(site: Site, place: Place, layout: Layout) -> Choice | None:
+    """Factors of groups of constants stay with these."""
+    return _elementwise(site, place, layout) if len(site.inputs) == 1 else None
+
+
 def _broadcasting(site: Site, place: Place, layout: Layout) -> Choice | None:
     """All operands in the order of the output, those of lower rank in what is left of that order."""
     rank = len(site.output.shape)
@@ -248,7 +253,7 @@ _RULES: dict[type, Rule] = {
     BroadcastAttrs: _broadcasting,
     ConcatAttrs: _concat,
     DenseAttrs: _dense,
-    DequantizeAttrs: _elementwise,
+    DequantizeAttrs: _dequantize,
     GatherAttrs: _gather,
     L2NormalizeAttrs: _last_stays,
     LogSoftmaxAttrs: _last_stays,

@@ -7,7 +7,8 @@
 /* Products of rows x depth and depth x cols matrices, over three batch dimensions. The steps are in
  * elements: from one matrix to the next of a batch dimension (0 where it is broadcast), and from
  * one row, column or product term to the next. The output is dense. Matrices of int16 have zero
- * point 0 and a multiplier of 15 bits. */
+ * point 0 and a multiplier of 15 bits. For the kernels named packed, the right matrix has elements
+ * of 4 bits, two to a byte. */
 struct edgeq_batch_matmul_params {
     int32_t batch0;
     int32_t batch1;
@@ -71,5 +72,13 @@ void edgeq_batch_matmul_s16_s8(const struct edgeq_batch_matmul_params *params,
     const int16_t *input1, const int16_t *input2, int8_t *output);
 void edgeq_batch_matmul_s16(const struct edgeq_batch_matmul_params *params, const int16_t *input1,
     const int16_t *input2, int16_t *output);
+void edgeq_batch_matmul_packed_s8(const struct edgeq_batch_matmul_params *params,
+    const int8_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_batch_matmul_packed_s8_s16(const struct edgeq_batch_matmul_params *params,
+    const int8_t *input1, const int8_t *input2, int16_t *output);
+void edgeq_batch_matmul_packed_s16_s8(const struct edgeq_batch_matmul_params *params,
+    const int16_t *input1, const int8_t *input2, int8_t *output);
+void edgeq_batch_matmul_packed_s16(const struct edgeq_batch_matmul_params *params,
+    const int16_t *input1, const int8_t *input2, int16_t *output);
 
 #endif

@@ -71,6 +71,109 @@ struct edgeq_conv2d_s16_params {
     const uint8_t *bias_col;
 };
 
+/* Convolutions with a factor for every `group_size` weights of a filter, [out_c, filter size /
+ * group_size]; the weights' own zero point is 0, and 8 are among the `weight_bits`. `groups` are
+ * those of channels. */
+struct edgeq_conv2d_groups_params {
+    int32_t batches;
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t out_c;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t groups;
+    int32_t input_offset;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t bias_cols;
+    int32_t weight_bits;
+    int32_t group_size;
+    const int8_t *weights;
+    const uint8_t *factors;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    const uint8_t *bias_row;
+    const uint8_t *bias_col;
+};
+
+struct edgeq_conv2d_groups_s16_params {
+    int32_t batches;
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t out_c;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t groups;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t bias_cols;
+    int32_t weight_bits;
+    int32_t group_size;
+    const int8_t *weights;
+    const uint8_t *factors;
+    const int64_t *bias;
+    const int16_t *multiplier;
+    const int8_t *shift;
+    const uint8_t *bias_row;
+    const uint8_t *bias_col;
+};
+
+/* The integers of the kernel for Arm's DSP extension and weights of 4 bits in groups: rows
+ * [row_begin, row_end) of the output, all channels in one group. `weights`, `factors`, `bias`, one
+ * row per region, and `stages` are as struct edgeq_grouped_rows has them (isa/grouped_rows.h). The
+ * input's zero point is in the bias; padded taps read `input_zero`. */
+struct edgeq_conv2d_groups_dsp_params {
+    int32_t batches;
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t out_c;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t row_begin;
+    int32_t row_end;
+    int32_t input_zero;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t bias_cols;
+    int32_t group_size;
+    const int32_t *weights;
+    const uint8_t *factors;
+    const int32_t *bias;
+    const int32_t *stages;
+    const uint8_t *bias_row;
+    const uint8_t *bias_col;
+};
+
 /* The integers of the kernel for Arm's DSP extension: rows [row_begin, row_end) of the output, all
  * channels in one group. `weights`, with an output stage behind those of four channels each, and
  * `bias`, one row per region, are as struct edgeq_rows_2x4 has them. The input's zero point is in
@@ -116,8 +219,10 @@ struct edgeq_conv2d_dsp_params {
  * output, with one output channel for each of at least four input channels. `weights` are doubled
  * halfwords: of each four channels, the last of which are the last four, and each two taps a word
  * per channel. `bias` has one row per region, doubled; zero points are in it, and padded taps read
- * `input_zero`. `stages` has three words per channel (stage.h). Of less than 8 `weight_bits`,
- * `weights` are the same numbers, not doubled, packed in words. */
+ * `input_zero`. Where the stage of a channel wants it, both are shifted further to the left.
+ * `stages` has three words per channel (stage.h). Of less than 8 `weight_bits`, `weights` are the
+ * same numbers, not shifted, packed in words; the second byte of a stage's shift says by how much
+ * they are to be shifted to the left. */
 struct edgeq_depthwise_dsp_params {
     int32_t batches;
     int32_t in_h;
@@ -294,11 +399,11 @@ struct edgeq_conv2d_mve_params {
  * strip_lines at a time, each in two halves of `half` outputs; `half_stride` input pixels lie
  * between the halves. `stride` is along a line, `line_stride` across. Steps are bytes; padded taps
  * read `input_zero`. Strips have `columns` columns of `depth` lines (conv2d/strip_swar.h).
- * `weights` has kernel_lines * kernel_length values per channel, line by line within a column;
- * `stages` five words (isa/ramp.h), with the input's zero point in the biases. Where the bias
- * differs by position, all of it is in `bias`, one row of `channels` values per region: that of an
- * output begins at line_region[line] + region[place in the line]; otherwise these are null. The
- * output may be at the input's place. */
+ * `weights` has kernel_lines * kernel_length values per channel, line by line within a column,
+ * packed where they have less than 8 bits; `stages` five words (isa/ramp.h), with the input's zero
+ * point in the biases. Where the bias differs by position, all of it is in `bias`, one row of
+ * `channels` values per region: that of an output begins at line_region[line] + region[place in the
+ * line]; otherwise these are null. The output may be at the input's place. */
 struct edgeq_depthwise_swar_params {
     int32_t batches;
     int32_t channels;
@@ -327,6 +432,7 @@ struct edgeq_depthwise_swar_params {
     int32_t input_zero;
     int32_t act_min;
     int32_t act_max;
+    int32_t weight_bits;
     const int8_t *weights;
     const int32_t *stages;
     const int32_t *bias;
@@ -385,6 +491,8 @@ void edgeq_conv2d_s8_long__dsp(const struct edgeq_conv2d_dsp_params *params, con
     int8_t *output, void *scratch);
 void edgeq_conv2d_w4_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
+void edgeq_conv2d_w3_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
 void edgeq_conv2d_w2_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_conv2d_w1_s8__dsp(const struct edgeq_conv2d_dsp_params *params, const int8_t *input,
@@ -394,6 +502,12 @@ void edgeq_conv2d_s8_winograd2__dsp(const struct edgeq_conv2d_winograd_params *p
 void edgeq_conv2d_s8_winograd4__dsp(const struct edgeq_conv2d_winograd_params *params,
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_conv2d_s8__swar(const struct edgeq_conv2d_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_conv2d_w4_s8__swar(const struct edgeq_conv2d_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_conv2d_w2_s8__swar(const struct edgeq_conv2d_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_conv2d_w1_s8__swar(const struct edgeq_conv2d_swar_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_conv2d_s8__mve(const struct edgeq_conv2d_mve_params *params, const int8_t *input,
     int8_t *output, void *scratch);
@@ -425,6 +539,8 @@ void edgeq_depthwise_conv2d_3x3_lean_narrow_s8__dsp(const struct edgeq_depthwise
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_s8__swar(const struct edgeq_depthwise_swar_params *params,
     const int8_t *input, int8_t *output, void *scratch);
+void edgeq_depthwise_conv2d_narrow_s8__swar(const struct edgeq_depthwise_swar_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_s8__mve(const struct edgeq_depthwise_mve_params *params,
     const int8_t *input, int8_t *output, void *scratch);
 void edgeq_depthwise_conv2d_w4_s8__mve(const struct edgeq_depthwise_mve_params *params,
@@ -451,5 +567,15 @@ void edgeq_depthwise_conv2d_packed_s16_s8(
     const struct edgeq_conv2d_s16_params *params, const int16_t *input, int8_t *output);
 void edgeq_depthwise_conv2d_packed_s16(
     const struct edgeq_conv2d_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_conv2d_groups_s8(
+    const struct edgeq_conv2d_groups_params *params, const int8_t *input, int8_t *output);
+void edgeq_conv2d_groups_s8_s16(
+    const struct edgeq_conv2d_groups_params *params, const int8_t *input, int16_t *output);
+void edgeq_conv2d_groups_s16_s8(
+    const struct edgeq_conv2d_groups_s16_params *params, const int16_t *input, int8_t *output);
+void edgeq_conv2d_groups_s16(
+    const struct edgeq_conv2d_groups_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_conv2d_groups_w4_s8__dsp(const struct edgeq_conv2d_groups_dsp_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
 
 #endif

@@ -38,6 +38,55 @@ struct edgeq_dense_s16_params {
     const int8_t *shift;
 };
 
+/* The same with a factor for every `group_size` weights of an output, [out_features, groups]; the
+ * weights' own zero point is 0, and 8 are among the `weight_bits`. */
+struct edgeq_dense_groups_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t weight_bits;
+    int32_t group_size;
+    const int8_t *weights;
+    const uint8_t *factors;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+};
+
+struct edgeq_dense_groups_s16_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t output_offset;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t weight_bits;
+    int32_t group_size;
+    const int8_t *weights;
+    const uint8_t *factors;
+    const int64_t *bias;
+    const int16_t *multiplier;
+    const int8_t *shift;
+};
+
+/* The integers of the kernel for Arm's DSP extension and weights of 4 bits in groups: `weights`,
+ * `factors`, `bias` and `stages` are as struct edgeq_grouped_rows has them (isa/grouped_rows.h). */
+struct edgeq_dense_groups_dsp_params {
+    int32_t batches;
+    int32_t in_features;
+    int32_t out_features;
+    int32_t act_min;
+    int32_t act_max;
+    int32_t group_size;
+    const int32_t *weights;
+    const uint8_t *factors;
+    const int32_t *bias;
+    const int32_t *stages;
+};
+
 /* The integers of the kernel for Arm's DSP extension; `weights`, with an output stage behind those
  * of eight features each, and `bias` are as struct edgeq_row_1x8 has them. `sums`, an even number,
  * are words of sums of inputs behind the inputs (isa/sums.h). For the kernels of narrow weights,
@@ -84,7 +133,7 @@ struct edgeq_dense_mve_params {
 
 /* The integers of the kernel for cores without SIMD. Outputs are computed `out_block` at a time (an
  * even number), from `in_block` inputs at a time (a multiple of 4); `weights` are in the order in
- * which edgeq_pair_rows reads them for one block after the other. `stages` has five words per
+ * which edgeq_add_rows reads them for one block after the other. `stages` has five words per
  * output (isa/ramp.h), with the input's zero point in the biases. */
 struct edgeq_dense_swar_params {
     int32_t batches;
@@ -103,6 +152,8 @@ void edgeq_dense_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8
     int8_t *output, void *scratch);
 void edgeq_dense_w4_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
+void edgeq_dense_w3_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
 void edgeq_dense_w2_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_dense_w1_s8__dsp(const struct edgeq_dense_dsp_params *params, const int8_t *input,
@@ -114,6 +165,12 @@ void edgeq_dense_s8__mve(const struct edgeq_dense_mve_params *params, const int8
 void edgeq_dense_w4_s8__mve(const struct edgeq_dense_mve_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_dense_s8__swar(const struct edgeq_dense_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_w4_s8__swar(const struct edgeq_dense_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_w2_s8__swar(const struct edgeq_dense_swar_params *params, const int8_t *input,
+    int8_t *output, void *scratch);
+void edgeq_dense_w1_s8__swar(const struct edgeq_dense_swar_params *params, const int8_t *input,
     int8_t *output, void *scratch);
 void edgeq_dense_s8_s16(
     const struct edgeq_dense_params *params, const int8_t *input, int16_t *output);
@@ -129,5 +186,15 @@ void edgeq_dense_packed_s16_s8(
     const struct edgeq_dense_s16_params *params, const int16_t *input, int8_t *output);
 void edgeq_dense_packed_s16(
     const struct edgeq_dense_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_dense_groups_s8(
+    const struct edgeq_dense_groups_params *params, const int8_t *input, int8_t *output);
+void edgeq_dense_groups_s8_s16(
+    const struct edgeq_dense_groups_params *params, const int8_t *input, int16_t *output);
+void edgeq_dense_groups_s16_s8(
+    const struct edgeq_dense_groups_s16_params *params, const int16_t *input, int8_t *output);
+void edgeq_dense_groups_s16(
+    const struct edgeq_dense_groups_s16_params *params, const int16_t *input, int16_t *output);
+void edgeq_dense_groups_w4_s8__dsp(const struct edgeq_dense_groups_dsp_params *params,
+    const int8_t *input, int8_t *output, void *scratch);
 
 #endif

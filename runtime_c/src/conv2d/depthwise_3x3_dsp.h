@@ -5,7 +5,7 @@
 /* A 3x3 depthwise convolution, four channels at a time: planes are filled with as many lines as
  * they have, and all lines of output are computed that can be; the last lines stay for the next
  * ones. Who includes this file defines before where the constants of four channels are:
- * edgeq_find_filters, which may write them to a place of its caller. */
+ * edgeq_find_filters, which may write EDGEQ_ROOM_WORDS to a place of its caller. */
 
 #include "conv2d/planes_3x3_dsp.h"
 
@@ -70,14 +70,14 @@ static inline void edgeq_four_channels_3x3(const struct edgeq_depthwise_3x3_para
 /* The whole convolution. Where the last channels are less than four, some before them are widened
  * with them. */
 static inline void edgeq_depthwise_3x3(
-    const struct edgeq_depthwise_3x3_params *p, const int8_t *input, int8_t *output, int32_t *plane)
+    const struct edgeq_depthwise_3x3_params *p, const int8_t *input, int8_t *output, int32_t *room)
 {
+    int32_t *plane = room + EDGEQ_ROOM_WORDS;
     for (int32_t b = 0; b < p->batches; b++) {
         for (int32_t c = 0; c < p->channels; c += EDGEQ_PLANE_CHANNELS) {
             int32_t left = p->channels - c;
             int32_t skipped = left < EDGEQ_PLANE_CHANNELS ? EDGEQ_PLANE_CHANNELS - left : 0;
             int32_t first = c - skipped;
-            int32_t room[EDGEQ_PLANE_CHANNELS * EDGEQ_FILTER_WORDS];
             const int32_t *filters = edgeq_find_filters(p, first, room);
             edgeq_four_channels_3x3(p, input + first, filters, skipped, output + first, plane);
         }

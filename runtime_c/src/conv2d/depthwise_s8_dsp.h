@@ -43,7 +43,7 @@ static inline void edgeq_all_channels(const struct edgeq_depthwise_dsp_params *p
         const int32_t *stage = p->stages + c * EDGEQ_STAGE_WORDS;
         for (int32_t i = c - from; i < EDGEQ_QUAD; i++, stage += EDGEQ_STAGE_WORDS) {
             int32_t out = edgeq_stage(sums[i], stage[EDGEQ_STAGE_MULTIPLIER],
-                stage[EDGEQ_STAGE_ADDEND], stage[EDGEQ_STAGE_SHIFT]);
+                stage[EDGEQ_STAGE_ADDEND], (int8_t)stage[EDGEQ_STAGE_SHIFT]);
             output[from + i] = (int8_t)edgeq_saturate8(out);
         }
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edgeq/conv2d.h"
 
+#include "isa/byte_groups.h"
+
 #include "conv2d/lines_swar.h"
 #include "conv2d/pixels_swar.h"
 #include "conv2d/window.h"

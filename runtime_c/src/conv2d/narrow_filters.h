@@ -12,7 +12,7 @@
 #include "isa/depthwise_3x3.h"
 #include "packed_weights.h"
 
-enum { EDGEQ_FIRST_WEIGHTS = 5 };
+enum { EDGEQ_FIRST_WEIGHTS = 5, EDGEQ_ROOM_WORDS = EDGEQ_PLANE_CHANNELS * EDGEQ_FILTER_WORDS };
 
 /* Four bits of a word, with their sign. */
 static inline int32_t edgeq_nibble(int32_t word, int32_t place)

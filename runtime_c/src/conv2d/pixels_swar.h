@@ -2,7 +2,8 @@
 #ifndef EDGEQ_CONV2D_PIXELS_SWAR_H
 #define EDGEQ_CONV2D_PIXELS_SWAR_H
 
-/* Output pixels, four at a time. */
+/* Output pixels, four at a time. Who includes this file says before how weights are read
+ * (isa/pair_channels.h). */
 
 #include "edgeq/conv2d.h"
 #include "isa/pair_channels.h"
@@ -47,8 +48,9 @@ static EDGEQ_OUT_OF_LINE void edgeq_finish_pixels(
     const struct edgeq_conv2d_swar_params *p, const struct edgeq_pixels *pixels)
 {
     const int32_t *sums = pixels->sums;
-    const int32_t *stage = p->filters + pixels->groups;
-    for (int32_t c = 0; c < p->out_c; c++, stage += pixels->groups + EDGEQ_RAMP_WORDS) {
+    int32_t words = edgeq_words_of_groups(pixels->groups);
+    const int32_t *stage = p->filters + words;
+    for (int32_t c = 0; c < p->out_c; c++, stage += words + EDGEQ_RAMP_WORDS) {
         if (edgeq_has_ramp(stage)) {
             continue;
         }

@@ -105,9 +105,10 @@ static inline void edgeq_sums_1x8(const struct edgeq_row_1x8 *row, int32_t *sums
 
 #endif
 
-static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
+static inline int32_t edgeq_twice_of_channel(const int32_t *sums, int32_t channel, int32_t shift)
 {
-    return (channel & 1) != 0 ? sums[channel - 1] >> 8 : sums[channel + 1];
+    (void)shift;
+    return 2 * ((channel & 1) != 0 ? sums[channel - 1] >> 8 : sums[channel + 1]);
 }
 
 /* Of the weights of eight channels. */

@@ -12,7 +12,7 @@
 
 #if EDGEQ_DSP
 
-/* Sums of eight channels, among which edgeq_sum_of_channel finds that of one. */
+/* Sums of eight channels, among which edgeq_twice_of_channel finds that of one. */
 static inline void edgeq_sums_1x8(const struct edgeq_row_1x8 *row, int32_t *sums)
 {
     register const struct edgeq_row_1x8 *from __asm__("r0") = row;
@@ -35,10 +35,14 @@ static inline void edgeq_sums_1x8(const struct edgeq_row_1x8 *row, int32_t *sums
 static inline void edgeq_multiply_1x8(const struct edgeq_row_1x8 *row)
 {
     register const struct edgeq_row_1x8 *from __asm__("r0") = row;
-    __asm__ volatile(EDGEQ_STAGE_MACRO ".macro edgeq_channel sum\n"
+    __asm__ volatile(EDGEQ_STAGE_MACRO ".macro edgeq_channel sum, doubling=\n"
                                        "ldr r9, [lr], #4\n"
                                        "ldr r10, [lr], #4\n"
                                        "ldr r11, [lr], #4\n"
+                                       ".ifnb \\doubling\n"
+                                       "lsr r12, r11, #8\n"
+                                       "\\doubling \\sum, r12\n"
+                                       ".endif\n"
                                        "edgeq_stage \\sum, r9, r10, r12\n"
                                        "asrs \\sum, r11\n"
                                        "ssat \\sum, #8, \\sum\n"
@@ -86,9 +90,9 @@ static inline void edgeq_multiply_channels(struct edgeq_row_1x8 *row, int8_t *ou
     row->bias += 8;
     row->weights += edgeq_words_of_inputs(row);
     for (int32_t i = 0; i < 8; i++, row->weights += EDGEQ_STAGE_WORDS) {
-        int32_t out =
-            edgeq_stage(2 * edgeq_sum_of_channel(sums, i), row->weights[EDGEQ_STAGE_MULTIPLIER],
-                row->weights[EDGEQ_STAGE_ADDEND], row->weights[EDGEQ_STAGE_SHIFT]);
+        int32_t shift = row->weights[EDGEQ_STAGE_SHIFT];
+        int32_t out = edgeq_stage(edgeq_twice_of_channel(sums, i, shift),
+            row->weights[EDGEQ_STAGE_MULTIPLIER], row->weights[EDGEQ_STAGE_ADDEND], (int8_t)shift);
         output[i] = (int8_t)edgeq_saturate8(out);
     }
 }

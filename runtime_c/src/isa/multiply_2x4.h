@@ -12,7 +12,7 @@
 
 #if EDGEQ_DSP
 
-/* Sums of four channels, those of the second row behind those of the first; edgeq_sum_of_channel
+/* Sums of four channels, those of the second row behind those of the first; edgeq_twice_of_channel
  * finds a channel's among the four of a row. */
 static inline void edgeq_sums_2x4(const struct edgeq_rows_2x4 *rows, int32_t *sums)
 {
@@ -38,10 +38,15 @@ static inline void edgeq_multiply_2x4(const struct edgeq_rows_2x4 *rows)
 {
     register const struct edgeq_rows_2x4 *from __asm__("r0") = rows;
     __asm__ volatile(EDGEQ_STAGE_MACRO
-        ".macro edgeq_channel first, second\n"
+        ".macro edgeq_channel first, second, doubling=\n"
         "ldr r9, [lr], #4\n"
         "ldr r10, [lr], #4\n"
         "ldr r11, [lr], #4\n"
+        ".ifnb \\doubling\n"
+        "lsr r12, r11, #8\n"
+        "\\doubling \\first, r12\n"
+        "\\doubling \\second, r12\n"
+        ".endif\n"
         "edgeq_stage \\first, r9, r10, r12\n"
         "edgeq_stage \\second, r9, r10, r12\n"
         "asrs \\first, r11\n"
@@ -94,9 +99,10 @@ static inline void edgeq_multiply_channels(struct edgeq_rows_2x4 *rows, int8_t *
     rows->weights += edgeq_words_of_steps(rows);
     for (int32_t i = 0; i < 4; i++, rows->weights += EDGEQ_STAGE_WORDS) {
         for (int32_t row = 0; row < 2; row++) {
-            int32_t out = edgeq_stage(2 * edgeq_sum_of_channel(sums + 4 * row, i),
+            int32_t shift = rows->weights[EDGEQ_STAGE_SHIFT];
+            int32_t out = edgeq_stage(edgeq_twice_of_channel(sums + 4 * row, i, shift),
                 rows->weights[EDGEQ_STAGE_MULTIPLIER], rows->weights[EDGEQ_STAGE_ADDEND],
-                rows->weights[EDGEQ_STAGE_SHIFT]);
+                (int8_t)shift);
             output[row][i] = (int8_t)edgeq_saturate8(out);
         }
     }

@@ -2,7 +2,7 @@
 #ifndef EDGEQ_ISA_NARROW_H
 #define EDGEQ_ISA_NARROW_H
 
-/* Weights of EDGEQ_WEIGHT_BITS (4, 2 or 1) bits, which who includes this file defines.
+/* Weights of EDGEQ_WEIGHT_BITS (1 to 4) bits, which who includes this file defines.
  *
  * A word has eight nibbles, and a halfword those of four channels: the first in the highest. Sums
  * of products with the halfwords are
@@ -13,17 +13,20 @@
  * differences of such sums are those of one channel each, as long as they fit: with 20, 24 and 28
  * bits.
  *
- * A nibble is a code, a weight plus 8, 2 or 1, so that it has no sign; the first of 4 bits has one,
- * and is the weight itself. The sum of the inputs times what was added is subtracted at the end.
- * Codes of 2 bits are the lower or upper halves of nibbles; a word has those of two steps. Those of
- * 1 bit, 0 or 2, are the four bits of nibbles, doubled, of as many steps. */
+ * A nibble is a code, a weight plus 8, 4, 2 or 1, so that it has no sign; the first of 4 bits has
+ * one, and is the weight itself. The sum of the inputs times what was added is subtracted at the
+ * end. Codes of 2 bits are the lower or upper halves of nibbles; a word has those of two steps.
+ * Those of 1 bit, 0 or 2, are the four bits of nibbles, doubled, of as many steps. Codes of 3 bits
+ * are the lower bits of the nibbles of three words, which is a round of four steps: the highest
+ * bits of the nibbles are the codes of the fourth, from the lowest bit on. */
 
 #include "isa/dsp.h"
 
 #include <stddef.h>
 
-#define EDGEQ_STEPS_OF_WORD (4 / EDGEQ_WEIGHT_BITS)
-#define EDGEQ_CODE_OFFSET (EDGEQ_WEIGHT_BITS == 4 ? 8 : EDGEQ_WEIGHT_BITS)
+#define EDGEQ_STEPS_OF_ROUND (EDGEQ_WEIGHT_BITS == 3 ? 4 : 4 / EDGEQ_WEIGHT_BITS)
+#define EDGEQ_WORDS_OF_ROUND (EDGEQ_WEIGHT_BITS == 3 ? 3 : 1)
+#define EDGEQ_CODE_OFFSET (1 << (EDGEQ_WEIGHT_BITS - 1))
 
 /* Writes `more` words behind `words` words of inputs that are `step` words apart: zeros, and the
  * offset. */
@@ -61,6 +64,18 @@ static inline void edgeq_append_offset(int32_t *x, int32_t words, int32_t step, 
     "and " w ", " w ", #0x000F000F\n"                                                              \
     "smlad " d ", " x ", " w ", " d "\n"
 
+/* The codes of the fourth step of a round: in r12, from three words behind those read last. */
+#define EDGEQ_FOURTH_CODES(first, second, third)                                                   \
+    "ldr r12, [lr, #-" first "]\n"                                                                 \
+    "ldr r11, [lr, #-" second "]\n"                                                                \
+    "and r12, r12, #0x88888888\n"                                                                  \
+    "and r11, r11, #0x88888888\n"                                                                  \
+    "orr r12, r11, r12, lsr #1\n"                                                                  \
+    "ldr r11, [lr, #-" third "]\n"                                                                 \
+    "and r11, r11, #0x88888888\n"                                                                  \
+    "orr r12, r11, r12, lsr #1\n"                                                                  \
+    "lsr r12, r12, #1\n"
+
 /* Sums of all, three, two and one of four channels become those of each; `offset` is the sum of the
  * inputs times what was added to codes. */
 #if EDGEQ_WEIGHT_BITS == 4
@@ -78,17 +93,29 @@ static inline void edgeq_append_offset(int32_t *x, int32_t words, int32_t step, 
 
 #else
 
-/* The codes of one step of a word. */
-static inline int32_t edgeq_codes_of_step(int32_t word, int32_t step)
+/* The codes of one step of a round, whose words are `apart`. */
+static inline uint32_t edgeq_codes_of_step(const int32_t *words, ptrdiff_t apart, int32_t step)
 {
-    uint32_t w = (uint32_t)word;
 #if EDGEQ_WEIGHT_BITS == 4
+    (void)apart;
     (void)step;
-    return (int32_t)w;
+    return (uint32_t)*words;
+#elif EDGEQ_WEIGHT_BITS == 3
+    uint32_t codes = 0;
+    if (step < 3) {
+        return (uint32_t)words[step * apart] & 0x77777777u;
+    }
+    for (int32_t i = 0; i < 3; i++) {
+        codes = codes >> 1 | ((uint32_t)words[i * apart] & 0x88888888u);
+    }
+    return codes >> 1;
 #elif EDGEQ_WEIGHT_BITS == 2
-    return (int32_t)((w >> (2 * step)) & 0x33333333u);
+    (void)apart;
+    return ((uint32_t)*words >> (2 * step)) & 0x33333333u;
 #else
-    return (int32_t)((step == 0 ? w << 1 : w >> (step - 1)) & 0x22222222u);
+    uint32_t w = (uint32_t)*words;
+    (void)apart;
+    return (step == 0 ? w << 1 : w >> (step - 1)) & 0x22222222u;
 #endif
 }
 
@@ -102,9 +129,9 @@ static inline void edgeq_sums_of_four(const int32_t *x, ptrdiff_t x_step, const 
     for (int32_t i = 0; i < 4; i++) {
         sums[i] = bias[i];
     }
-    for (; x < x_end; weights += step) {
-        for (int32_t k = 0; k < EDGEQ_STEPS_OF_WORD; k++, x += x_step) {
-            uint32_t codes = (uint32_t)edgeq_codes_of_step(*weights, k);
+    for (; x < x_end; weights += EDGEQ_WORDS_OF_ROUND * step) {
+        for (int32_t k = 0; k < EDGEQ_STEPS_OF_ROUND; k++, x += x_step) {
+            uint32_t codes = edgeq_codes_of_step(weights, step, k);
             for (int32_t i = 0; i < 4; i++) {
                 sums[i] = edgeq_smlad(*x, (int32_t)(codes & kept[i]), sums[i]);
             }
@@ -118,5 +145,14 @@ static inline void edgeq_sums_of_four(const int32_t *x, ptrdiff_t x_step, const 
 }
 
 #endif
+
+/* Twice a channel's sum, of those of four channels or more, and as much to the left as the stage
+ * wants it: the second byte of its shift says by how many bits it is to be shifted, to the left in
+ * the last place, to the right in the others. */
+static inline int32_t edgeq_twice_of_channel(const int32_t *sums, int32_t channel, int32_t shift)
+{
+    int32_t bits = shift >> 8;
+    return (channel & 3) == 3 ? (int32_t)((uint32_t)sums[channel] << bits) : sums[channel] >> bits;
+}
 
 #endif

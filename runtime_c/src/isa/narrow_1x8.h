@@ -2,41 +2,40 @@
 #ifndef EDGEQ_ISA_NARROW_1X8_H
 #define EDGEQ_ISA_NARROW_1X8_H
 
-/* As isa/dot_1x8.h, with weights of 4, 2 or 1 bits: who includes this file defines
+/* As isa/dot_1x8.h, with weights of 1 to 4 bits: who includes this file defines
  * EDGEQ_WEIGHT_BITS. Channels, codes and offsets are those of isa/narrow.h.
  *
- * `bias` has, for each four channels, what isa/narrow.h begins with, and `weights` two words, one
- * for each four channels, per one, two or four words of inputs. Behind the inputs stands their sum
- * times the codes' offset. */
+ * `bias` has, for each four channels, what isa/narrow.h begins with, and `weights` words for
+ * one four channels and the other by turns: rounds of one, two or four words of inputs. Behind the
+ * inputs stands their sum times the codes' offset. */
 
 #include "isa/narrow.h"
 #include "isa/row_1x8.h"
 
-/* Rounds, each with a word of weights, between two tests of the loop; bytes of code of each. */
+/* Rounds between two tests of the loop; bytes of code of each. */
 #if defined(__OPTIMIZE_SIZE__)
 #define EDGEQ_UNROLLED 1
 #else
-#define EDGEQ_UNROLLED (8 / EDGEQ_STEPS_OF_WORD)
+#define EDGEQ_UNROLLED (8 / EDGEQ_STEPS_OF_ROUND)
 #endif
+#if EDGEQ_WEIGHT_BITS == 3
+#define EDGEQ_ROUND_CODE 360
+#else
 #define EDGEQ_ROUND_CODE (EDGEQ_WEIGHT_BITS == 4 ? 68 : (EDGEQ_WEIGHT_BITS == 2 ? 152 : 304))
+#endif
 
 /* Of `words` of inputs, a multiple of those of a round. */
 static inline void edgeq_set_words(struct edgeq_row_1x8 *row, const int32_t *x, int32_t words)
 {
     row->x = x;
     row->x_end = x + words;
-    row->skipped = (-(words / EDGEQ_STEPS_OF_WORD) & (EDGEQ_UNROLLED - 1)) * EDGEQ_ROUND_CODE;
+    row->skipped = (-(words / EDGEQ_STEPS_OF_ROUND) & (EDGEQ_UNROLLED - 1)) * EDGEQ_ROUND_CODE;
 }
 
 /* Of the weights of eight channels. */
 static inline ptrdiff_t edgeq_words_of_inputs(const struct edgeq_row_1x8 *row)
 {
-    return 2 * (row->x_end - row->x) / EDGEQ_STEPS_OF_WORD;
-}
-
-static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
-{
-    return sums[channel] >> (12 - 4 * (channel & 3));
+    return 2 * (row->x_end - row->x) / EDGEQ_STEPS_OF_ROUND * EDGEQ_WORDS_OF_ROUND;
 }
 
 #if EDGEQ_DSP
@@ -52,6 +51,14 @@ static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
 
 #if EDGEQ_WEIGHT_BITS == 4
 #define EDGEQ_ROUND_1X8 EDGEQ_LOAD_1X8 EDGEQ_LEFT_1X8("r10") EDGEQ_RIGHT_1X8("r11")
+#elif EDGEQ_WEIGHT_BITS == 3
+#define EDGEQ_THIRD_1X8                                                                            \
+    EDGEQ_LOAD_1X8                                                                                 \
+    "and r10, r10, #0x77777777\n" EDGEQ_LEFT_1X8(                                                  \
+        "r10") "and r11, r11, #0x77777777\n" EDGEQ_RIGHT_1X8("r11")
+#define EDGEQ_ROUND_1X8                                                                            \
+    EDGEQ_THIRD_1X8 EDGEQ_THIRD_1X8 EDGEQ_THIRD_1X8 EDGEQ_NEXT_1X8 EDGEQ_FOURTH_CODES("24", "16",  \
+        "8") EDGEQ_LEFT_1X8("r12") EDGEQ_FOURTH_CODES("20", "12", "4") EDGEQ_RIGHT_1X8("r12")
 #elif EDGEQ_WEIGHT_BITS == 2
 #define EDGEQ_ROUND_1X8                                                                            \
     EDGEQ_LOAD_1X8                                                                                 \
@@ -93,22 +100,14 @@ static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
 /* The sums to outputs. */
 #define EDGEQ_OUTPUTS_1X8                                                                          \
     "ldr r8, [sp, #16]\n"                                                                          \
-    "asrs r0, #11\n"                                                                               \
-    "edgeq_channel r0\n"                                                                           \
-    "asrs r1, #7\n"                                                                                \
-    "edgeq_channel r1\n"                                                                           \
-    "asrs r2, #3\n"                                                                                \
-    "edgeq_channel r2\n"                                                                           \
-    "lsls r3, #1\n"                                                                                \
-    "edgeq_channel r3\n"                                                                           \
-    "asrs r4, #11\n"                                                                               \
-    "edgeq_channel r4\n"                                                                           \
-    "asrs r5, #7\n"                                                                                \
-    "edgeq_channel r5\n"                                                                           \
-    "asrs r6, #3\n"                                                                                \
-    "edgeq_channel r6\n"                                                                           \
-    "lsls r7, #1\n"                                                                                \
-    "edgeq_channel r7\n"
+    "edgeq_channel r0, asr\n"                                                                      \
+    "edgeq_channel r1, asr\n"                                                                      \
+    "edgeq_channel r2, asr\n"                                                                      \
+    "edgeq_channel r3, lsl\n"                                                                      \
+    "edgeq_channel r4, asr\n"                                                                      \
+    "edgeq_channel r5, asr\n"                                                                      \
+    "edgeq_channel r6, asr\n"                                                                      \
+    "edgeq_channel r7, lsl\n"
 
 #else
 

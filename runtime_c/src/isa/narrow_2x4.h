@@ -2,46 +2,44 @@
 #ifndef EDGEQ_ISA_NARROW_2X4_H
 #define EDGEQ_ISA_NARROW_2X4_H
 
-/* As isa/dot_2x4.h, with weights of 4, 2 or 1 bits: who includes this file defines
+/* As isa/dot_2x4.h, with weights of 1 to 4 bits: who includes this file defines
  * EDGEQ_WEIGHT_BITS. Channels, codes and offsets are those of isa/narrow.h.
  *
- * `bias` has, for four channels, what isa/narrow.h begins with, and `weights` a word per one, two
- * or four steps. Behind the inputs stand two words more, the sum of each row's inputs times the
- * codes' offset. */
+ * `bias` has, for four channels, what isa/narrow.h begins with, and `weights` rounds of one, two or
+ * four steps. Behind the inputs stand two words more, the sum of each row's inputs times the
+ * codes' offset. The shift of a stage has two bytes: see edgeq_twice_of_channel. */
 
 #include "isa/narrow.h"
 #include "isa/rows_2x4.h"
 
 #include <stddef.h>
 
-/* Words of weights between two tests of the loop; bytes of code of each. */
+/* Rounds between two tests of the loop; bytes of code of each. */
 #if defined(__OPTIMIZE_SIZE__)
 #define EDGEQ_UNROLLED 1
 #else
-#define EDGEQ_UNROLLED (12 / EDGEQ_STEPS_OF_WORD)
+#define EDGEQ_UNROLLED (12 / EDGEQ_STEPS_OF_ROUND)
 #endif
-#define EDGEQ_WORD_CODE (EDGEQ_WEIGHT_BITS == 4 ? 56 : (EDGEQ_WEIGHT_BITS == 2 ? 120 : 240))
+#if EDGEQ_WEIGHT_BITS == 3
+#define EDGEQ_ROUND_CODE 268
+#else
+#define EDGEQ_ROUND_CODE (EDGEQ_WEIGHT_BITS == 4 ? 56 : (EDGEQ_WEIGHT_BITS == 2 ? 120 : 240))
+#endif
 
-/* Of `steps`, the last is that of the offsets; the others are a multiple of those of a word. */
+/* Of `steps`, the last is that of the offsets; the others are a multiple of those of a round. */
 static inline void edgeq_set_steps(struct edgeq_rows_2x4 *rows, const int32_t *x, int32_t steps)
 {
-    int32_t words = (steps - 1) / EDGEQ_STEPS_OF_WORD;
-    int32_t left_out = (EDGEQ_UNROLLED - words % EDGEQ_UNROLLED) % EDGEQ_UNROLLED;
+    int32_t rounds = (steps - 1) / EDGEQ_STEPS_OF_ROUND;
+    int32_t left_out = (EDGEQ_UNROLLED - rounds % EDGEQ_UNROLLED) % EDGEQ_UNROLLED;
     rows->x = x;
     rows->x_end = x + 2 * (steps - 1);
-    rows->skipped = left_out * EDGEQ_WORD_CODE;
+    rows->skipped = left_out * EDGEQ_ROUND_CODE;
 }
 
 /* Of the weights of four channels. */
 static inline ptrdiff_t edgeq_words_of_steps(const struct edgeq_rows_2x4 *rows)
 {
-    return (rows->x_end - rows->x) / (2 * EDGEQ_STEPS_OF_WORD);
-}
-
-/* Of the sums of a row. */
-static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
-{
-    return sums[channel] >> (12 - 4 * channel);
+    return (rows->x_end - rows->x) / (2 * EDGEQ_STEPS_OF_ROUND) * EDGEQ_WORDS_OF_ROUND;
 }
 
 #if EDGEQ_DSP
@@ -65,16 +63,24 @@ static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
     "ldr r10, [r8], #4\n"
 
 #if EDGEQ_WEIGHT_BITS == 4
-#define EDGEQ_WORD_2X4 EDGEQ_LOAD_2X4 "ldr r11, [lr], #4\n" EDGEQ_STEP_2X4("r11")
+#define EDGEQ_ROUND_2X4 EDGEQ_LOAD_2X4 "ldr r11, [lr], #4\n" EDGEQ_STEP_2X4("r11")
+#elif EDGEQ_WEIGHT_BITS == 3
+#define EDGEQ_THIRD_2X4                                                                            \
+    EDGEQ_LOAD_2X4                                                                                 \
+    "ldr r11, [lr], #4\n"                                                                          \
+    "and r11, r11, #0x77777777\n" EDGEQ_STEP_2X4("r11")
+#define EDGEQ_ROUND_2X4                                                                            \
+    EDGEQ_THIRD_2X4 EDGEQ_THIRD_2X4 EDGEQ_THIRD_2X4 EDGEQ_LOAD_2X4 EDGEQ_FOURTH_CODES(             \
+        "12", "8", "4") EDGEQ_STEP_2X4("r12")
 #elif EDGEQ_WEIGHT_BITS == 2
-#define EDGEQ_WORD_2X4                                                                             \
+#define EDGEQ_ROUND_2X4                                                                            \
     EDGEQ_LOAD_2X4                                                                                 \
     "ldr r11, [lr], #4\n"                                                                          \
     "and r12, r11, #0x33333333\n" EDGEQ_STEP_2X4("r12") EDGEQ_LOAD_2X4                             \
         "lsr r11, r11, #2\n"                                                                       \
         "and r12, r11, #0x33333333\n" EDGEQ_STEP_2X4("r12")
 #else
-#define EDGEQ_WORD_2X4                                                                             \
+#define EDGEQ_ROUND_2X4                                                                            \
     EDGEQ_LOAD_2X4                                                                                 \
     "ldr r11, [lr], #4\n"                                                                          \
     "lsl r12, r11, #1\n"                                                                           \
@@ -98,7 +104,7 @@ static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
     "add pc, r12\n"                                                                                \
     "nop\n"                                                                                        \
     "1:\n"                                                                                         \
-    ".rept %c[unrolled]\n" EDGEQ_WORD_2X4 ".endr\n"                                                \
+    ".rept %c[unrolled]\n" EDGEQ_ROUND_2X4 ".endr\n"                                               \
     "ldr r9, [sp, #4]\n"                                                                           \
     "cmp r8, r9\n"                                                                                 \
     "bne 1b\n"                                                                                     \
@@ -108,18 +114,10 @@ static inline int32_t edgeq_sum_of_channel(const int32_t *sums, int32_t channel)
 
 /* The sums to outputs, at r9 and r10. */
 #define EDGEQ_OUTPUTS_2X4                                                                          \
-    "asrs r0, #11\n"                                                                               \
-    "asrs r4, #11\n"                                                                               \
-    "edgeq_channel r0, r4\n"                                                                       \
-    "asrs r1, #7\n"                                                                                \
-    "asrs r5, #7\n"                                                                                \
-    "edgeq_channel r1, r5\n"                                                                       \
-    "asrs r2, #3\n"                                                                                \
-    "asrs r6, #3\n"                                                                                \
-    "edgeq_channel r2, r6\n"                                                                       \
-    "lsls r3, #1\n"                                                                                \
-    "lsls r7, #1\n"                                                                                \
-    "edgeq_channel r3, r7\n"                                                                       \
+    "edgeq_channel r0, r4, asr\n"                                                                  \
+    "edgeq_channel r1, r5, asr\n"                                                                  \
+    "edgeq_channel r2, r6, asr\n"                                                                  \
+    "edgeq_channel r3, r7, lsl\n"                                                                  \
     "ldr r9, [sp, #20]\n"                                                                          \
     "ldr r10, [sp, #24]\n"                                                                         \
     "ldr r11, [sp, #28]\n"                                                                         \

@@ -2,56 +2,28 @@
 #ifndef EDGEQ_ISA_PAIR_CHANNELS_H
 #define EDGEQ_ISA_PAIR_CHANNELS_H
 
-/* The inner loop of convolutions. */
+/* The inner loop of convolutions. Who includes this file includes before how words of weights are
+ * read: isa/byte_groups.h, or isa/narrow_groups.h. */
 
 #include "isa/ramp.h"
 #include "isa/swar.h"
 #include "isa/thumb.h"
 
-#if EDGEQ_THUMB
-
-/* Two products of two pairs each, of neighbouring pairs at r4 and the weights in r5. */
-#define EDGEQ_TWO_DOTS(sum0, sum1)                                                                 \
-    "ldmia r4!, {r6, r7}\n"                                                                        \
-    "muls r6, r5\n"                                                                                \
-    "asrs r6, #16\n"                                                                               \
-    "adcs " sum0 ", r6\n"                                                                          \
-    "muls r7, r5\n"                                                                                \
-    "asrs r7, #16\n"                                                                               \
-    "adcs " sum1 ", r7\n"
-
-/* Four elements of four pixels, 48 cycles: r5 becomes the even, then the odd pair of weights. */
-/* clang-format off */
-#define EDGEQ_GROUP                                                                                \
-    "mov r6, r9\n"                                                                                 \
-    "ldmia r6!, {r7}\n"                                                                            \
-    "mov r9, r6\n"                                                                                 \
-    "mov r5, r10\n"                                                                                \
-    "ands r5, r7\n"                                                                                \
-    "subs r7, r5\n"                                                                                \
-    "asrs r7, #8\n"                                                                                \
-    "subs r7, #128\n"                                                                              \
-    "mov r8, r7\n"                                                                                 \
-    "add r5, r11\n"                                                                                \
-    EDGEQ_TWO_DOTS("r0", "r1")                                                                     \
-    EDGEQ_TWO_DOTS("r2", "r3")                                                                     \
-    "mov r5, r8\n"                                                                                 \
-    EDGEQ_TWO_DOTS("r0", "r1")                                                                     \
-    EDGEQ_TWO_DOTS("r2", "r3")
-/* clang-format on */
-
-#define EDGEQ_GROUP_BYTES 78
-
 /* Four pixels times the filters of `channels` channels.
  *
  * Four elements are a group: in `x` the even pairs of the pixels, then the odd ones; in `filters` a
- * word. A filter is `groups` words and a stage (isa/ramp.h). If that is a ramp, a channel's outputs
- * go to `outputs`, that of the first pixel after the others; if not, the sums go to `sums`. */
+ * word, or a part of one. A filter is the words of `groups` groups and a stage (isa/ramp.h). If
+ * that is a ramp, a channel's outputs go to `outputs`, that of the first pixel after the others; if
+ * not, the sums go to `sums`. */
+#if EDGEQ_THUMB
+
 static inline void edgeq_pair_channels(const int32_t *x, const int32_t *filters, int32_t groups,
     int32_t channels, int8_t *const *outputs, int32_t *sums)
 {
-    register int32_t skipped __asm__("r0") = (groups & 1) * EDGEQ_GROUP_BYTES;
-    register const int32_t *last __asm__("r1") = filters + (groups + EDGEQ_RAMP_WORDS) * channels;
+    int32_t words = edgeq_words_of_groups(groups);
+    int32_t bytes = edgeq_groups_to_skip(groups) * EDGEQ_GROUP_BYTES;
+    register int32_t skipped __asm__("r0") = bytes;
+    register const int32_t *last __asm__("r1") = filters + (words + EDGEQ_RAMP_WORDS) * channels;
     register int8_t *first __asm__("r2") = outputs[0];
     register int32_t second __asm__("r3") = (int32_t)(outputs[1] - first);
     register int32_t third __asm__("r4") = (int32_t)(outputs[2] - first);
@@ -65,7 +37,7 @@ static inline void edgeq_pair_channels(const int32_t *x, const int32_t *filters,
         ".syntax unified\n"
         "push {r0, r1, r2, r3, r4, r5, r6, r7}\n"
         "mov lr, r8\n"
-        EDGEQ_MASKS("r10", "r11")
+        EDGEQ_GROUP_MASKS
         "1:\n"
         "ldr r5, [sp]\n"
         "mov r4, lr\n"
@@ -73,13 +45,13 @@ static inline void edgeq_pair_channels(const int32_t *x, const int32_t *filters,
         "movs r1, #0\n"
         "movs r2, #0\n"
         "movs r3, #0\n"
+        EDGEQ_FIRST_WORD
         "add pc, r5\n"
         "nop\n"
         "2:\n"
-        EDGEQ_GROUP
-        EDGEQ_GROUP
+        EDGEQ_GROUPS
         "cmp r4, r12\n"
-        "bne 2b\n"
+        EDGEQ_NEXT_WORD
         "mov r4, r9\n"
         "ldmia r4!, {r5, r6}\n"
         "adds r0, r5\n"
@@ -144,36 +116,21 @@ static inline void edgeq_pair_channels(const int32_t *x, const int32_t *filters,
 static inline void edgeq_pair_channels(const int32_t *x, const int32_t *filters, int32_t groups,
     int32_t channels, int8_t *const *outputs, int32_t *sums)
 {
-    for (int32_t c = 0; c < channels; c++, filters += EDGEQ_RAMP_WORDS) {
-        const int32_t *in = x;
-        const int32_t *stage = filters + groups;
-        int32_t sum0 = stage[EDGEQ_RAMP_BIAS];
-        int32_t sum1 = sum0;
-        int32_t sum2 = sum0;
-        int32_t sum3 = sum0;
-        for (; filters < stage; filters++, in += 8) {
-            int32_t even = edgeq_even_pair(*filters);
-            int32_t odd = edgeq_odd_pair(*filters);
-            sum0 += edgeq_pair_dot(in[0], even);
-            sum1 += edgeq_pair_dot(in[1], even);
-            sum2 += edgeq_pair_dot(in[2], even);
-            sum3 += edgeq_pair_dot(in[3], even);
-            sum0 += edgeq_pair_dot(in[4], odd);
-            sum1 += edgeq_pair_dot(in[5], odd);
-            sum2 += edgeq_pair_dot(in[6], odd);
-            sum3 += edgeq_pair_dot(in[7], odd);
-        }
+    for (int32_t c = 0; c < channels; c++) {
+        const int32_t *stage = filters + edgeq_words_of_groups(groups);
+        struct edgeq_four_sums four = edgeq_sum_groups(x, filters, groups, stage[EDGEQ_RAMP_BIAS]);
         if (edgeq_has_ramp(stage)) {
-            outputs[3][c] = edgeq_ramp(sum3, stage);
-            outputs[2][c] = edgeq_ramp(sum2, stage);
-            outputs[1][c] = edgeq_ramp(sum1, stage);
-            outputs[0][c] = edgeq_ramp(sum0, stage);
+            outputs[3][c] = edgeq_ramp(four.sum3, stage);
+            outputs[2][c] = edgeq_ramp(four.sum2, stage);
+            outputs[1][c] = edgeq_ramp(four.sum1, stage);
+            outputs[0][c] = edgeq_ramp(four.sum0, stage);
         } else {
-            *sums++ = sum0;
-            *sums++ = sum1;
-            *sums++ = sum2;
-            *sums++ = sum3;
+            *sums++ = four.sum0;
+            *sums++ = four.sum1;
+            *sums++ = four.sum2;
+            *sums++ = four.sum3;
         }
+        filters = stage + EDGEQ_RAMP_WORDS;
     }
 }
 

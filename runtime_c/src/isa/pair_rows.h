@@ -29,17 +29,17 @@
 #define EDGEQ_ROWS_BYTES 54
 
 /* One row of inputs, in `x` an even and an odd pair for each group of four, times the weights of
- * `pairs` times two outputs: a word of either for each group. Adds to two sums for each; returns
- * the weights behind the last. */
-static inline const int32_t *edgeq_pair_rows(
-    const int32_t *x, const int32_t *weights, int32_t groups, int32_t pairs, int32_t *sums)
+ * so many outputs, two at a time: a word of either for each group. Adds to a sum for each, and to
+ * one more where their number is odd; returns the weights behind the last. */
+static inline const int32_t *edgeq_add_rows(
+    const int32_t *x, const int32_t *weights, int32_t groups, int32_t outputs, int32_t *sums)
 {
     register int32_t skipped __asm__("r0") = (-groups & 3) * EDGEQ_ROWS_BYTES;
     register const int32_t *from __asm__("r3") = weights;
     register const int32_t *end __asm__("r10") = x + 2 * groups;
     register const int32_t *begin __asm__("r12") = x;
     register int32_t *to __asm__("r6") = sums;
-    register const int32_t *last __asm__("r1") = sums + 2 * pairs;
+    register const int32_t *last __asm__("r1") = sums + ((outputs + 1) & ~1);
     /* clang-format off */
     __asm__ volatile(
         ".syntax unified\n"
@@ -74,10 +74,10 @@ static inline const int32_t *edgeq_pair_rows(
 
 #else
 
-static inline const int32_t *edgeq_pair_rows(
-    const int32_t *x, const int32_t *weights, int32_t groups, int32_t pairs, int32_t *sums)
+static inline const int32_t *edgeq_add_rows(
+    const int32_t *x, const int32_t *weights, int32_t groups, int32_t outputs, int32_t *sums)
 {
-    for (; pairs > 0; pairs--, sums += 2) {
+    for (; outputs > 0; outputs -= 2, sums += 2) {
         int32_t sum0 = sums[0];
         int32_t sum1 = sums[1];
         const int32_t *in = x;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* The words of a channel: a bias; then a ramp or, where the second word is negative, its lower byte
- * and the next two words are those of stage.h. */
+ * and the next two words are those of stage.h, for sums shifted to the left by its second byte. */
 enum {
     EDGEQ_RAMP_BIAS,
     EDGEQ_RAMP_LENGTH,
@@ -43,6 +43,7 @@ static inline int8_t edgeq_ramp(int32_t sum, const int32_t *words)
 
 /* The stage of a channel without a ramp. */
 struct edgeq_product {
+    int32_t factor; /* of sums: 2, shifted to the left */
     int32_t multiplier;
     int32_t addend;
     int32_t shift;
@@ -52,14 +53,15 @@ struct edgeq_product {
 
 static inline struct edgeq_product edgeq_product_of(const int32_t *words, int32_t low, int32_t high)
 {
-    struct edgeq_product product = {words[EDGEQ_PRODUCT_MULTIPLIER], words[EDGEQ_PRODUCT_ADDEND],
+    struct edgeq_product product = {2 << ((words[EDGEQ_PRODUCT_SHIFT] >> 8) & 0xFF),
+        words[EDGEQ_PRODUCT_MULTIPLIER], words[EDGEQ_PRODUCT_ADDEND],
         (int8_t)words[EDGEQ_PRODUCT_SHIFT], low, high};
     return product;
 }
 
 static inline int8_t edgeq_product(int32_t sum, const struct edgeq_product *p)
 {
-    int32_t out = edgeq_stage(2 * sum, p->multiplier, p->addend, p->shift);
+    int32_t out = edgeq_stage(p->factor * sum, p->multiplier, p->addend, p->shift);
     return (int8_t)edgeq_clamp(out, p->low, p->high);
 }
 
