@@ -245,7 +245,6 @@ def test_shape_arithmetic_of_a_float_model_follows_a_pinned_input(shape: tuple[i
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("litert_qwen_fc_int4_blockwise", "is INT4; accepted: "),
         ("tflm_mnist_lstm_float", "UNIDIRECTIONAL_SEQUENCE_LSTM is not supported"),
         ("mww_v2_vad", "VAR_HANDLE is not supported"),
     ],

@@ -79,19 +79,35 @@ def _broken(change: Any) -> bytes:
     return m.build([x], [y])
 
 
-def _cut_short(m: TfliteWriter, _: Any) -> int:
-    index = m.packed(np.zeros((2, 4), int), scale=0.5)
-    m.buffers[m.tensors[index].buffer].data = np.zeros(3, np.uint8)
-    return index
+def _of_bytes(count: int) -> Any:
+    """Eight integers of 4 bits in so many bytes."""
+
+    def change(m: TfliteWriter, _: Any) -> int:
+        index = m.packed(np.zeros((2, 4), int), scale=0.5)
+        m.buffers[m.tensors[index].buffer].data = np.zeros(count, np.uint8)
+        return index
+
+    return change
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (_cut_short, "needs 4 bytes of data for 8 integers of 4 bits, its buffer has 3"),
-        (lambda m, s: m.blockwise(np.zeros((2, 4), int), s, 3), r"has blocks of 3; accepted: matrices, whole blocks"),
+        (_of_bytes(3), "needs 4 bytes of data for 8 integers of 4 bits, its buffer has 3"),
+        (_of_bytes(5), "needs 4 bytes of data for 8 integers of 4 bits, its buffer has 5"),
+        (lambda m, _: m.packed(np.zeros((2, 4), int), scale=np.nan), r"no positive finite number: \(nan,\); accepted"),
+        (
+            lambda m, _: m.packed(np.zeros((2, 4), int), scale=-0.5),
+            r"number: \(-0.5,\); accepted: finite numbers above 0",
+        ),
+        (lambda m, s: m.blockwise(np.zeros((2, 4), int), s, 0), "has blocks of 0; accepted: matrices, blocks of 1"),
+        (lambda m, s: m.blockwise(np.zeros((2, 4), int), s * np.float16(np.nan), 2), "no finite numbers"),
+        (
+            lambda m, s: m.blockwise(np.zeros((2, 4), int), s, 3),
+            r"has blocks of 3; accepted: matrices, blocks of 1 and more",
+        ),
         (lambda m, s: m.blockwise(np.zeros((2, 4), int), s[:1], 2), "has 2 scales; accepted: 4, one per block"),
-        (lambda m, s: m.blockwise(np.zeros((2, 4), int), -s, 2), "a scale that is not above 0"),
+        (lambda m, s: m.blockwise(np.zeros((2, 4), int), -s, 2), "a scale of -0.5; accepted: finite scales above 0"),
         (lambda m, s: m.blockwise(np.zeros((2, 4), int), s.astype(np.int8), 2), "has scales of INT8; accepted"),
     ],
 )

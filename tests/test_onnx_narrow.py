@@ -131,7 +131,7 @@ def test_blocks_mean_reals() -> None:
     [
         (3, [[1, 1]] * 3, "blocks of 3 along 8 elements; accepted: sizes that divide them"),
         (4, [[1, 1]] * 3, r"scales of shape \[3, 2\] .* for blocks of 4; accepted: \[2, 2\]"),
-        (4, [[1, 0]] * 2, "a scale that is not above 0"),
+        (4, [[1, 0]] * 2, "the scale is 0 at .0, 1.; accepted: finite numbers above 0"),
     ],
 )
 def test_blocks_that_do_not_fit_are_refused(size: int, scales: Any, says: str) -> None:
@@ -147,12 +147,48 @@ def test_activations_of_4_bits_are_refused() -> None:
         import_model(m.build({"x": (1, 8)}, [y], opset=_OPSET), "m.onnx")
 
 
-def test_too_few_nibbles_are_refused() -> None:
+def _nine_weights(kind: str, scale: Any, **attributes: Any) -> OnnxWriter:
     m = OnnxWriter()
-    weights = m.narrow(np.zeros((3, 3), int), TensorProto.INT4)
-    m.constants[-1].ClearField("int32_data")
-    m.constants[-1].raw_data = bytes(4)  # 9 integers take 5
-    y = m.add("DequantizeLinear", weights, m.constant(_F(0.1)))
-    model = m.build({"x": (1, 3)}, [m.add("MatMul", "x", y)], opset=_OPSET)
-    with pytest.raises(EdgeqError, match=r"of shape \[3, 3\] is cut off or damaged"):
-        import_model(model, "m.onnx")
+    weights = m.narrow(np.zeros((3, 3), int), getattr(TensorProto, kind))
+    m.add("MatMul", "x", m.add("DequantizeLinear", weights, m.constant(np.asarray(scale, _F)), **attributes))
+    return m
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "int32"])
+@pytest.mark.parametrize(("kind", "needed"), [("INT4", 5), ("UINT4", 5), ("INT2", 3), ("UINT2", 3)])
+def test_another_number_of_bytes_than_the_elements_take_is_refused(kind: str, needed: int, raw: bool) -> None:
+    for found in (0, needed - 1, needed, needed + 1):
+        m = _nine_weights(kind, 0.1)
+        weights = m.constants[0]
+        weights.ClearField("int32_data")
+        if raw:
+            weights.raw_data = bytes(found)
+        else:
+            weights.int32_data.extend([0] * found)
+        model = m.build({"x": (1, 3)}, ["v1"], opset=_OPSET)
+        if found == needed:
+            import_model(model, "m.onnx")
+            continue
+        bits = int(kind[-1])
+        says = rf"'c0' of shape \[3, 3\] .* it has {found} bytes; accepted: {needed}, for 9 elements of {bits} bits"
+        with pytest.raises(EdgeqError, match=says):
+            import_model(model, "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("scale", "attributes", "says"),
+    [
+        (0, {}, "the scale is 0; accepted: finite numbers above 0"),
+        ([1, -0.5, 1], {"axis": 1}, r"the scale is -0.5 at \[1\]; accepted: finite numbers above 0"),
+        ([1, 1, np.nan], {"axis": 1}, r"no finite numbers, the first at \[2\]; accepted: finite ones"),
+        (np.inf, {}, "no finite numbers"),
+        ([1, 1], {"axis": 1}, r"scales of shape \[2\] .* accepted: one of each, or one per index"),
+        ([[1, 1, 1]], {"axis": 0, "block_size": -1}, "blocks of -1 along 3 elements; accepted: sizes that divide them"),
+        ([[1, 1, 1]], {"axis": 0, "block_size": 2}, "blocks of 2 along 3 elements; accepted: sizes that divide them"),
+        # A block size of 0 is ONNX's way to say that there are none.
+        ([[1, 1, 1]], {"axis": 0, "block_size": 0}, r"scales of shape \[1, 3\] .* accepted: one of each"),
+    ],
+)
+def test_scales_that_are_none_are_refused(scale: Any, attributes: Any, says: str) -> None:
+    with pytest.raises(EdgeqError, match=says):
+        import_model(_nine_weights("INT4", scale, **attributes).build({"x": (1, 3)}, ["v1"], opset=_OPSET), "m.onnx")

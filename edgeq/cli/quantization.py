@@ -8,7 +8,11 @@ from edgeq.report import QuantizationInfo
 
 
 def method_text(info: QuantizationInfo) -> Text:
-    """On how many samples, and by which method."""
+    """On how many samples, and by which method; what else was done, a line each."""
+    return Text("\n").join([_method(info), *(Text(safe(note)) for note in info.notes)])
+
+
+def _method(info: QuantizationInfo) -> Text:
     if not info.samples:
         return Text("as the file says")
     text = Text(f"on {plural(info.samples, 'sample')}")

@@ -15,8 +15,10 @@ from edgeq.ir import DType, Graph, Node, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.rewrite import drop_dead, fresh_name, replace_node, replace_uses
 from edgeq.ir.tensor import dequantize
+from edgeq.ops.group_scales import reals_of_groups
 from edgeq.ops.requantize import RequantizeAttrs
 from edgeq.quantize.encoding import Encoding, Encodings
+from edgeq.quantize.groups import GROUPED
 from edgeq.quantize.roles import ROLES, Role, tied_values
 
 _CLAMPS = frozenset({"clip", "relu", "relu6", "relu_0_to_1", "relu_n1_to_1"})
@@ -36,16 +38,21 @@ def absorb(graph: Graph) -> tuple[Graph, Encodings]:
     """
     values: dict[str, Encoding] = {}
     integers: dict[str, Array] = {}
+    factors: dict[str, Array] = {}
     for name in [node.name for node in graph.nodes if node.op in ("quantize", "dequantize")]:
         node = next((n for n in graph.nodes if n.name == name), None)  # as it is by now, if it is still there
         if node is not None and node.op == "quantize":
             graph = _absorb_quantize(graph, node, values)
+        elif node is not None and len(node.inputs) > 1:
+            graph = _absorb_groups(graph, node, values, integers, factors)
         elif node is not None:
             graph = _absorb_dequantize(graph, node, values, integers)
     graph = drop_dead(graph)[0]
     alive = graph.types.keys()
     return graph, Encodings(
-        {v: e for v, e in values.items() if v in alive}, {v: a for v, a in integers.items() if v in alive}
+        {v: e for v, e in values.items() if v in alive},
+        {v: a for v, a in integers.items() if v in alive},
+        factors={v: a for v, a in factors.items() if v in alive},
     )
 
 
@@ -72,7 +79,7 @@ def _absorb_dequantize(graph: Graph, node: Node, values: dict[str, Encoding], in
     """A dequantized constant is a float constant whose integers are known."""
     (integer,), (real,) = node.inputs, node.outputs
     encoding = _encoding(graph.types[integer])
-    if encoding.dtype.is_narrow and not _is_packed(graph, real):
+    if encoding.dtype.is_narrow and not (_is_packed(graph, real) or _is_matrix(graph, real, encoding)):
         encoding = Encoding(DType.S8, encoding.quant)
     values[real] = encoding
     if integer not in graph.constants:
@@ -83,10 +90,39 @@ def _absorb_dequantize(graph: Graph, node: Node, values: dict[str, Encoding], in
     return replace_node(graph, node).with_(constants={**graph.constants, real: reals})
 
 
+def _absorb_groups(
+    graph: Graph, node: Node, values: dict[str, Encoding], integers: dict[str, Array], factors: dict[str, Array]
+) -> Graph:
+    """The same for weights in groups; where no layer reads them as such, only their reals are known."""
+    (constant, table), (real,) = node.inputs, node.outputs
+    type_, array = graph.types[constant], graph.constants[constant]
+    found = graph.constants[table]
+    inner = found.shape[:-1] == array.shape[:-1]
+    readers = graph.users.get(real, ())
+    if inner and _is_packed(graph, real) and all(r.op in GROUPED for r in readers) and _along_first(type_):
+        values[real], integers[real] = _encoding(type_), array
+        factors[real] = found.reshape(len(found), -1)
+    reals = reals_of_groups(array, type_, found)
+    return replace_node(graph, node).with_(constants={**graph.constants, real: reals})
+
+
+def _along_first(type_: TensorType) -> bool:
+    """Whether scales run along the outputs of weights."""
+    return type_.quant is not None and type_.quant.axis == 0
+
+
 def _is_packed(graph: Graph, weights: str) -> bool:
     """Whether all that read a constant are layers that take weights of less than 8 bits."""
     readers = graph.users.get(weights, ())
     return all(r.op in _PACKED and r.inputs[1] == weights and weights not in r.inputs[::2] for r in readers)
+
+
+def _is_matrix(graph: Graph, constant: str, encoding: Encoding) -> bool:
+    """Whether all that read a constant of 4 bits are products of matrices, of which it is the right one."""
+    readers = graph.users.get(constant, ())
+    right = all(r.op == "batch_matmul" and constant == r.inputs[1] != r.inputs[0] for r in readers)
+    per_tensor = encoding.quant.axis is None and encoding.quant.zero_point == (0,)
+    return right and per_tensor and encoding.dtype is DType.S4 and constant in graph.types
 
 
 def _forget(graph: Graph, gone: str, instead: str, *, port: bool) -> Graph:

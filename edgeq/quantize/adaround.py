@@ -14,7 +14,7 @@ method draws in batches: for a layer without its activation the sum over all of 
 import numpy as np
 
 from edgeq.quantize.gptq import damped
-from edgeq.quantize.weights import FloatArray, Integers, Scales, largest_integer, round_to, squared_error
+from edgeq.quantize.weights import FloatArray, Integers, Scales, integer_range, round_to, squared_error, steps_of
 
 _STRETCH, _SHIFT = 1.2, -0.1
 """Of the sigmoid, so that shares reach 0 and 1."""
@@ -46,7 +46,7 @@ def adaround(
     Args:
         weights: `[..., out, in]`.
         hessian: `[..., in, in]`.
-        scales: `[..., out]`.
+        scales: `[..., out]`, or `[..., out, in]`.
         bits: 2 to 8; of one bit, what is nearest is taken.
         damping: share of the Hessian's mean diagonal that is added to it.
         steps: of the optimizer.
@@ -55,20 +55,22 @@ def adaround(
     if bits == 1:
         return nearest
     heavy = damped(hessian, damping)
-    reals = weights / scales[..., None].astype(np.float64)
-    limit = largest_integer(bits)
-    low = np.clip(np.floor(reals), -limit, limit - 1)
-    up = _learn(np.clip(reals, -limit, limit), low, heavy, steps) > 0
+    all_steps = np.broadcast_to(steps_of(scales, weights), weights.shape)
+    reals = weights / all_steps
+    least, most = integer_range(bits)
+    low = np.clip(np.floor(reals), least, most - 1)
+    sizes = (all_steps / all_steps.max(axis=-1, keepdims=True)).astype(np.float32)
+    up = _learn(np.clip(reals, least, most), low, sizes, heavy, steps) > 0
     found = (low + up).astype(np.int8)
     errors = (squared_error(weights, integers, scales, heavy) for integers in (found, nearest))
     better = np.less(*errors)
     return np.where(better[..., None], found, nearest)
 
 
-def _learn(reals: FloatArray, low: FloatArray, hessian: FloatArray, steps: int) -> FloatArray:
-    """The v of each weight, in steps of its scale; positive: up."""
+def _learn(reals: FloatArray, low: FloatArray, sizes: FloatArray, hessian: FloatArray, steps: int) -> FloatArray:
+    """The v of each weight, in steps of its scale; positive: up. `sizes` are those of the steps within a row."""
     # Rows of any size are made alike: the mean error of nearest integers counts 1 for each weight.
-    off = np.clip(np.rint(reals), low, low + 1) - reals
+    off = (np.clip(np.rint(reals), low, low + 1) - reals) * sizes
     usual = ((off @ hessian) * off).mean(axis=-1, keepdims=True)
     usual = np.where(usual > 0, usual, 1)
     heavy = hessian.astype(np.float32)
@@ -79,7 +81,7 @@ def _learn(reals: FloatArray, low: FloatArray, hessian: FloatArray, steps: int) 
         sigmoid = 1 / (1 + np.exp(-v))
         raw = _STRETCH * sigmoid + _SHIFT
         up = np.clip(raw, 0, 1)
-        slope = 2 * ((low + up - reals).astype(np.float32) @ heavy) / usual
+        slope = 2 * sizes * (((low + up - reals) * sizes).astype(np.float32) @ heavy) / usual
         slope += _penalty_slope(up, step / steps)
         slope *= np.where((raw > 0) & (raw < 1), _STRETCH * sigmoid * (1 - sigmoid), 0)
         first += 0.1 * (slope - first)

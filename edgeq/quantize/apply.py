@@ -15,6 +15,7 @@ from edgeq.ir import DType, Graph, Node, Origin, Quant, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ops.quantize import DequantizeAttrs, QuantizeAttrs, quantize_array
 from edgeq.ops.requantize import RequantizeAttrs
+from edgeq.ops.weight_groups import FACTORS
 from edgeq.quantize.encoding import Encoding, Encodings
 from edgeq.quantize.roles import ROLES, Role, fixed
 
@@ -115,7 +116,17 @@ class _Applier:
         inputs = [value, weights]
         if len(node.inputs) > 2 and node.inputs[2]:
             inputs.append(self._bias(node, self._types[value], self._types[weights]))
+        factors = self._encodings.factors.get(node.inputs[1])
+        if factors is not None:
+            inputs += [""] * (FACTORS - len(inputs))
+            inputs.append(self._factors(weights, factors))
         self._emit(node, tuple(inputs), encoding)
+
+    def _factors(self, weights: str, factors: Array) -> str:
+        """The factors of groups of weights."""
+        name = self._fresh(f"{weights}.factors")
+        self._types[name], self._constants[name] = TensorType(factors.shape, DType.U8), factors
+        return name
 
     def _bias(self, node: Node, x: TensorType, weights: TensorType) -> str:
         """A bias in steps of the product of the scales, in 32 bits, or 64 beside 16-bit activations."""
@@ -208,7 +219,7 @@ class _Applier:
         if not value or not self._is_float(value):
             return self._as_is(value)
         own = self._encoding(value)
-        if own.dtype is dtype:
+        if own.dtype is dtype or own.dtype.is_narrow:  # a matrix of 4 bits stands beside any type
             return self._as_is(value)
         reading = self._encodings.readings.get((value, dtype))
         return self._converted_to(value, reading or recast(own, dtype))

@@ -18,11 +18,12 @@ from edgeq.quantize import weights
 from edgeq.quantize.bias_correction import corrected_bias, mean_outputs
 from edgeq.quantize.data import CalibrationData
 from edgeq.quantize.encoding import Encoding, Encodings
+from edgeq.quantize.groups import note, whole_groups
 from edgeq.quantize.importance import clamps, importance
 from edgeq.quantize.layer_statistics import LayerStatistics, Weigh, statistics
 from edgeq.quantize.layers import Layer, layer_of
 from edgeq.quantize.round_weights import Rounded, Surroundings, needs_moments, round_weights
-from edgeq.quantize.scheme import WEIGHTS, Scheme
+from edgeq.quantize.scheme import WEIGHTS, Choice, Scheme
 from edgeq.quantize.stream import Chunk, Noise, Runner, fake_quantize
 
 _NARROW = ("conv2d", "depthwise_conv2d", "dense")
@@ -67,15 +68,22 @@ class _State:
 
 @dataclass
 class Fitted:
-    """What was found: the graph with its new biases, encodings and integers of weights, a line per layer."""
+    """What was found: the graph with its new biases, encodings and integers of weights, a line per layer, notes."""
 
     graph: Graph
     encodings: Encodings
     layers: tuple[LayerFit, ...]
+    notes: tuple[str, ...] = ()
 
 
 def fit_weights(
-    runner: Runner, data: CalibrationData | None, encodings: Encodings, scheme: Scheme, done: Callable[[], None]
+    runner: Runner,
+    data: CalibrationData | None,
+    encodings: Encodings,
+    scheme: Scheme,
+    done: Callable[[], None],
+    *,
+    alone: bool = False,
 ) -> Fitted:
     """Choose the integers of every weight that has none yet.
 
@@ -85,8 +93,9 @@ def fit_weights(
         encodings: of every activation, and of constants whose integers are known.
         scheme: how.
         done: is called after each layer.
+        alone: each layer is fitted as though all others kept the weights that they have.
     """
-    return _Fitter(runner, encodings, scheme).run(_enough(runner, data), done)
+    return _Fitter(runner, encodings, scheme, alone=alone).run(_enough(runner, data), done)
 
 
 def _enough(runner: Runner, data: CalibrationData | None) -> CalibrationData | None:
@@ -120,12 +129,15 @@ def _unreached(steps: Iterable[tuple[str, Sequence[str], Sequence[str]]], layers
 
 
 class _Fitter:
-    def __init__(self, runner: Runner, encodings: Encodings, scheme: Scheme) -> None:
+    def __init__(self, runner: Runner, encodings: Encodings, scheme: Scheme, *, alone: bool) -> None:
         self._runner = runner
         self._graph = runner.graph
         self._scheme = scheme
+        self._alone = alone
         self._values = dict(encodings.values)
         self._integers = dict(encodings.integers)
+        self._factors = dict(encodings.factors)
+        self._ungrouped: dict[int, list[str]] = {}
         self._readings = encodings.readings
         self._reals: dict[str, Array] = {}
         self._biases: dict[str, Array] = {}
@@ -153,7 +165,9 @@ class _Fitter:
                     if last_use.get(value) == number:
                         state.floats.pop(value, None)
                         state.rounded.pop(value, None)
-        return Fitted(self._with_biases(), Encodings(self._values, self._integers, self._readings), tuple(self._fits))
+        encodings = Encodings(self._values, self._integers, self._readings, self._factors)
+        notes = tuple(note(size, layers) for size, layers in self._ungrouped.items())
+        return Fitted(self._with_biases(), encodings, tuple(self._fits), notes)
 
     def _start(self, chunk: Chunk) -> _State:
         state = _State(chunk)
@@ -182,7 +196,7 @@ class _Fitter:
         chosen = {**constants, **self._reals}
         arguments = [(constants[v] if v in constants else state.floats[v]) if v else None for v in twin.inputs]
         rounded = [(chosen[v] if v in constants else state.rounded[v]) if v else None for v in twin.inputs]
-        if node.name in self._biases:
+        if node.name in self._biases and not self._alone:
             rounded[2:] = [self._biases[node.name]]
         types = graph.output_types(twin)
         for name, result, type_ in zip(
@@ -200,11 +214,12 @@ class _Fitter:
         choice = self._scheme.of(self._graph, node.outputs[0], edge=node.name in self._edges)
         bits, dtype = WEIGHTS[choice.weights if node.op in _NARROW else "int8"]
         given = name in self._integers
-        self._narrow = self._narrow or (bits < 8 and not given)
+        self._narrow = (self._narrow and not self._alone) or (bits < 8 and not given)
         seen = self._seen(node, layer, states, moments=needs_moments(choice) and not given)
         if given:
             rounded, method = matrix, "given"
         else:
+            choice = self._with_whole_groups(node, layer, choice)
             surroundings = Surroundings(self._samples, self._narrow)
             moments = seen.moments if seen is not None else None
             found = round_weights(matrix, moments, choice, bits, self._lowest(node, matrix), surroundings)
@@ -213,18 +228,31 @@ class _Fitter:
         noise = Noise()
         noise.add(matrix, rounded)
         self._fits.append(LayerFit(node.name, method, noise.sqnr))
-        self._reals[name] = np.asarray(layer.weights(rounded), np.float32)
+        if not self._alone:
+            self._reals[name] = np.asarray(layer.weights(rounded), np.float32)
         if seen is not None and self._corrects(node):
             sums = mean_outputs(matrix, seen.floats), mean_outputs(rounded, seen.rounded)
             bias = self._bias(node)
             before = np.zeros(len(sums[0])) if bias is None else bias.astype(np.float64).reshape(-1)
             self._biases[node.name] = corrected_bias(before, *sums).astype(np.float32)
 
+    def _with_whole_groups(self, node: Node, layer: Layer, choice: Choice) -> Choice:
+        """Without groups where they do not divide the layer's weights, or where one of them has all of an output."""
+        size = choice.weight_groups
+        if not size or (whole_groups(layer, node.op, size) and size < layer.matrix_shape[2]):
+            return choice
+        if size == layer.matrix_shape[2]:
+            return replace(choice, weight_groups=0)
+        self._ungrouped.setdefault(choice.weight_groups, []).append(node.label)
+        return replace(choice, weight_groups=0)
+
     def _note(self, name: str, layer: Layer, dtype: DType, found: Rounded) -> None:
         """Keep the integers and scales of a layer's weights."""
         flat = tuple(float(s) for s in found.scales.reshape(-1))
         self._values[name] = Encoding(dtype, Quant(flat, (0,) * len(flat), layer.axis))
         self._integers[name] = np.ascontiguousarray(layer.weights(found.integers))
+        if found.factors is not None:
+            self._factors[name] = found.factors.reshape(len(flat), -1)
 
     def _seen(self, node: Node, layer: Layer, states: Sequence[_State], *, moments: bool) -> LayerStatistics | None:
         """What the layer meets; None without data, or where nothing would be made of it."""

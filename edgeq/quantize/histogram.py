@@ -184,7 +184,9 @@ def _quantile(parts: list[Cells], rank: float) -> float:
     ends = np.cumsum(counts)
     place = min(int(np.searchsorted(ends, rank)), len(ends) - 1)
     within = (rank - (ends[place] - counts[place])) / counts[place]
-    return float(left[place] + (right[place] - left[place]) * min(max(within, 0.0), 1.0))
+    # Rounding must not lead out of a cell that ends far nearer to zero than it begins.
+    inside = left[place] + (right[place] - left[place]) * max(within, 0.0)
+    return float(min(inside, right[place])) if within < 1 else float(right[place])
 
 
 def _coarsened(counts: Array, doublings: int) -> Array:

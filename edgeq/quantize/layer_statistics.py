@@ -115,10 +115,12 @@ def _weighted(
             weight[..., 0] += counts.sum(axis=-1, dtype=np.float64)
             floats += counts @ x
             rounded += counts @ y
+            roots = np.sqrt(counts)[..., None]
             for o in range(out):
-                left = counts[:, o, :, None] * y
-                hessian[:, o] += np.swapaxes(left, -1, -2) @ y
-                cross[:, o] += np.swapaxes(x, -1, -2) @ left
+                # A matrix transposed times itself costs half of a product of two.
+                heavy_x, heavy_y = roots[:, o] * x, roots[:, o] * y
+                hessian[:, o] += np.swapaxes(heavy_y, -1, -2) @ heavy_y
+                cross[:, o] += np.swapaxes(heavy_x, -1, -2) @ heavy_y
     moments = Moments(hessian / weight[..., None], cross / weight[..., None])
     floats, rounded = floats / weight, rounded / weight
     return LayerStatistics(floats, rounded, _about(moments, floats, rounded) if centered else moments)

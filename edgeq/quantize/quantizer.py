@@ -28,6 +28,7 @@ from edgeq.quantize.demands import demands, plain_constants
 from edgeq.quantize.encoding import Encoding, Encodings
 from edgeq.quantize.equalization import equalize
 from edgeq.quantize.fit import LayerFit, fit_weights
+from edgeq.quantize.groups import require_whole_groups
 from edgeq.quantize.histogram import Histogram
 from edgeq.quantize.layers import layer_of
 from edgeq.quantize.observers import Observers
@@ -35,6 +36,7 @@ from edgeq.quantize.ranges import Target, choose, choose_with_headroom, expected
 from edgeq.quantize.roles import fixed_encoding
 from edgeq.quantize.scheme import Scheme
 from edgeq.quantize.stream import Noise, Runner, run
+from edgeq.quantize.threads import one_blas_thread
 from edgeq.quantize.thresholds import exact_thresholds
 from edgeq.quantize.ties import Group
 
@@ -92,6 +94,25 @@ class Quantized:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What is known before weights are chosen.
+
+    Attributes:
+        graph: floats, as far as they were scaled.
+        encodings: of activations, and of constants whose integers are given.
+        chosen: the same by groups of tied values.
+        candidates: as in `Quantized`.
+        notes: likewise.
+    """
+
+    graph: Graph
+    encodings: Encodings
+    chosen: tuple[Chosen, ...]
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...]
+
+
 def no_progress(_: str, __: int) -> Callable[[], None]:
     """Tells nobody."""
     return lambda: None
@@ -117,7 +138,8 @@ def quantize(
         raise EdgeqError("the calibration set is empty; accepted: at least one sample")
     scheme.require_matches(graph)
     _require_finite(graph)
-    with np.errstate(all="ignore"):  # reals may overflow; it is looked for where they are observed
+    # Reals may overflow; it is looked for where they are observed.
+    with np.errstate(all="ignore"), one_blas_thread():
         return _quantize(graph, data, scheme, rounding, track)
 
 
@@ -136,30 +158,37 @@ def _require_finite(graph: Graph) -> None:
 def _quantize(
     graph: Graph, data: CalibrationData | None, scheme: Scheme, rounding: Rounding, track: Track
 ) -> Quantized:
-    graph, given = exact_thresholds(*absorb(graph))
-    graph, notes = _scaled(graph, given, data, scheme)
-    runner = Runner(graph)
-    found: Sequence[Candidate] = ()
-    if data is None:
-        chosen, encodings = _from_file(graph, given)
-    else:
-        found = _candidates(runner, data, scheme, given, track)
-        chosen = found[0].chosen
-        values = {**given.values, **as_encodings(chosen)}
-        encodings = replace(given, values=values, readings=_readings(graph, chosen, scheme))
+    encoded = encode(graph, data, scheme, track)
+    graph = encoded.graph
     weighted = sum(layer_of(graph, node) is not None for node in graph.nodes)
-    fitted = fit_weights(runner, data, encodings, scheme, track("choosing weights", weighted))
+    done = track("choosing weights", weighted)
+    fitted = fit_weights(Runner(graph), data, encoded.encodings, scheme, done)
     return Quantized(
         graph=apply_encodings(fitted.graph, fitted.encodings, rounding),
         reference=graph,
         floats=fitted.graph,
         encodings=fitted.encodings,
-        tensors=tuple(_lines(graph, chosen)),
+        tensors=tuple(_lines(graph, encoded.chosen)),
         layers=fitted.layers,
-        candidates=tuple(found),
+        candidates=encoded.candidates,
         samples=0 if data is None else len(data),
-        notes=tuple(notes),
+        notes=(*encoded.notes, *fitted.notes),
     )
+
+
+def encode(graph: Graph, data: CalibrationData | None, scheme: Scheme, track: Track = no_progress) -> Encoded:
+    """The encodings of a normalized float graph's activations; arguments and errors are those of `quantize`."""
+    graph, given = exact_thresholds(*absorb(graph))
+    require_whole_groups(graph, scheme)
+    graph, notes = _scaled(graph, given, data, scheme)
+    if data is None:
+        chosen, encodings = _from_file(graph, given)
+        return Encoded(graph, encodings, tuple(chosen), (), tuple(notes))
+    found = _candidates(Runner(graph), data, scheme, given, track)
+    chosen = found[0].chosen
+    values = {**given.values, **as_encodings(chosen)}
+    encodings = replace(given, values=values, readings=_readings(graph, chosen, scheme))
+    return Encoded(graph, encodings, tuple(chosen), tuple(found), tuple(notes))
 
 
 def _scaled(

@@ -21,6 +21,7 @@ class Role(Enum):
     WEIGHTED = "constant weights and a bias; the scale of its sums follows from input and weights"
     FIXED = "the output's encoding is part of the op"
     INDEX = "no reals come out"
+    PACKED = "only passes over integer graphs make it"
 
 
 _MOVES = (
@@ -36,6 +37,7 @@ ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("conv2d", "dense", "depthwise_conv2d", "transpose_conv2d"), Role.WEIGHTED),
     **dict.fromkeys(("l2_normalize", "log_softmax", "softmax"), Role.FIXED),
     **dict.fromkeys(("arg_max", "arg_min"), Role.INDEX),
+    **dict.fromkeys(("bipolar", "bipolar_conv2d", "bipolar_dense"), Role.PACKED),
 }
 """Of every op; a test holds it complete."""
 

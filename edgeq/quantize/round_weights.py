@@ -2,9 +2,9 @@
 
     matrix, Moments, Choice -> integers, scales
 
-Weights are matrices `[groups, out, in]` (`edgeq.quantize.layers`). A scale is chosen first, by the error of the weights
-or of the outputs; then integers, by the method that is asked for; then, if asked for, single integers and the scale
-are improved in turn until nothing helps.
+Weights are matrices `[groups, out, in]` (`edgeq.quantize.layers`). The scale of each row, or of each group of its
+weights, is chosen first, by the error of the weights or of the outputs; then integers, by the method that is asked for;
+then, if asked for, single integers and scales are improved in turn until nothing helps.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import numpy as np
 from edgeq.ir.graph import Array
 from edgeq.quantize import gptq, weights
 from edgeq.quantize.adaround import adaround
+from edgeq.quantize.groups import Factors, GroupScales, choose_group_scales, descend_groups
 from edgeq.quantize.layer_statistics import Moments
 from edgeq.quantize.scheme import AUTO, Choice
 
@@ -53,16 +54,21 @@ class Rounded:
         integers: `[groups, out, in]`.
         scales: `[groups, out]`.
         method: of `scheme.ROUNDINGS`.
+        factors: of groups of weights, `[groups, out, groups of a row]`; None: there are none.
     """
 
     integers: weights.Integers
     scales: weights.Scales
     method: str
+    factors: Factors | None = None
 
     @property
     def reals(self) -> Array:
         """What the integers stand for."""
-        return np.asarray(self.integers * self.scales[..., None].astype(np.float64))
+        steps = self.scales[..., None].astype(np.float64)
+        if self.factors is not None:
+            steps = steps * np.repeat(self.factors, self.integers.shape[-1] // self.factors.shape[-1], axis=-1)
+        return np.asarray(self.integers * steps)
 
 
 def needs_moments(choice: Choice) -> bool:
@@ -96,6 +102,8 @@ def round_weights(
     floor = lowest.reshape(target.shape[:-1])
     if choice.propagation and choice.weight_rounding != "nearest":
         target = gptq.propagated_target(target, moments.hessian, moments.cross, _damping(bits, surroundings))
+    if choice.weight_groups:
+        return _shaped(matrix, *_round_groups(target, moments, bits, choice, floor), choice.weight_rounding)
     scales = _scales(target, bits, moments, choice)
     scales = np.maximum(scales, floor if not choice.per_tensor else floor.max())
     integers, scales = _round(target, moments.hessian, scales, bits, choice, floor)
@@ -103,6 +111,8 @@ def round_weights(
 
 
 def _nearest(matrix: Array, choice: Choice, bits: int, lowest: weights.Scales) -> Rounded:
+    if choice.weight_groups:
+        return _shaped(matrix, *_nearest_in_groups(matrix, None, bits, choice, lowest), "nearest")
     scales = _scales(matrix, bits, None, choice)
     scales = np.maximum(scales, lowest if not choice.per_tensor else lowest.max())
     return Rounded(weights.round_to(matrix, scales, bits), scales, "nearest")
@@ -125,25 +135,78 @@ def _round(
     method = adaround if choice.weight_rounding == "adaround" else gptq.gptq
     if not choice.refine:
         return method(target, hessian, scales, bits), scales
-    found = []
-    for factor in _STARTS if bits < 8 else (1.0,):
-        start = np.maximum(scales * np.float32(factor), lowest if not choice.per_tensor else lowest.max())
-        integers = method(target, hessian, start, bits)
-        per_channel = not choice.per_tensor
-        found.append(gptq.descend(target, integers, hessian, start, bits, per_channel=per_channel, lowest=lowest))
-    return _best(target, gptq.damped(hessian), found, choice)
+    # Rows that share a scale are improved together, so that there is no best start for each of them.
+    starts = _STARTS if bits < 8 and not choice.per_tensor else (1.0,)
+    rows, floors = (np.concatenate([x] * len(starts), axis=2) for x in (target, lowest))
+    begin = np.concatenate([scales * np.float32(factor) for factor in starts], axis=2)
+    begin = np.maximum(begin, floors if not choice.per_tensor else floors.max())
+    integers = method(rows, hessian, begin, bits)
+    per_channel = not choice.per_tensor
+    integers, scales = gptq.descend(rows, integers, hessian, begin, bits, per_channel=per_channel, lowest=floors)
+    return _best(target, gptq.damped(hessian), np.split(integers, len(starts), 2), np.split(scales, len(starts), 2))
 
 
 def _best(
-    target: Array, hessian: Array, found: Sequence[tuple[weights.Integers, weights.Scales]], choice: Choice
+    target: Array, hessian: Array, integers: Sequence[weights.Integers], scales: Sequence[weights.Scales]
 ) -> tuple[weights.Integers, weights.Scales]:
-    """For each row, or for all where they share a scale, what has the least error."""
-    errors = np.stack([weights.squared_error(target, integers, scales, hessian) for integers, scales in found])
-    if choice.per_tensor:
-        errors[:] = errors.reshape(len(found), -1).sum(axis=1).reshape(-1, *(1,) * (errors.ndim - 1))
-    best = errors.argmin(axis=0)[None]
-    integers = np.take_along_axis(np.stack([q for q, _ in found]), best[..., None], axis=0)[0]
-    return integers, np.take_along_axis(np.stack([s for _, s in found]), best, axis=0)[0]
+    """For each row, of several finds that with the least error."""
+    errors = [weights.squared_error(target, q, s, hessian) for q, s in zip(integers, scales, strict=True)]
+    best = np.argmin(errors, axis=0)[None]
+    chosen = np.take_along_axis(np.stack(integers), best[..., None], axis=0)[0]
+    return chosen, np.take_along_axis(np.stack(scales), best, axis=0)[0]
+
+
+def _round_groups(
+    target: Array, moments: Moments, bits: int, choice: Choice, lowest: weights.Scales
+) -> tuple[weights.Integers, GroupScales]:
+    """`_scales` and `_round` for weights whose groups have scales of their own."""
+    integers, scales = _nearest_in_groups(target, moments, bits, choice, lowest)
+    if choice.weight_rounding == "nearest":
+        return integers, scales
+    method, hessian, alike = (
+        adaround if choice.weight_rounding == "adaround" else gptq.gptq,
+        moments.hessian,
+        choice.per_tensor,
+    )
+    if not choice.refine:
+        return method(target, hessian, scales.steps, bits), scales
+    starts = _STARTS if bits < 8 and not alike else (1.0,)
+    rows, floors, factors = (np.concatenate([x] * len(starts), axis=2) for x in (target, lowest, scales.factors))
+    begin = np.maximum(np.concatenate([scales.rows * np.float32(f) for f in starts], axis=2), floors)
+    begin = begin if not alike else np.full_like(begin, begin.max())
+    start = GroupScales(begin, factors, scales.size)
+    integers, found = descend_groups(
+        rows, method(rows, hessian, start.steps, bits), hessian, start, bits, alike=alike, lowest=floors
+    )
+    return _best_groups(target, gptq.damped(hessian), np.split(integers, len(starts), 2), found.split(len(starts)))
+
+
+def _nearest_in_groups(
+    target: Array, moments: Moments | None, bits: int, choice: Choice, lowest: weights.Scales
+) -> tuple[weights.Integers, GroupScales]:
+    found = _range(bits, moments, choice)
+    hessian = gptq.damped(moments.hessian) if moments and found is weights.WeightRange.HESSIAN else None
+    size, alike = choice.weight_groups, choice.per_tensor
+    scales = choose_group_scales(target, bits, size, found, hessian, alike=alike, lowest=lowest)
+    return weights.round_to(target, scales.steps, bits), scales
+
+
+def _best_groups(
+    target: Array, hessian: Array, integers: Sequence[weights.Integers], scales: Sequence[GroupScales]
+) -> tuple[weights.Integers, GroupScales]:
+    """For each row, of several finds that with the least error."""
+    errors = [weights.squared_error(target, q, s.steps, hessian) for q, s in zip(integers, scales, strict=True)]
+    best = np.argmin(errors, axis=0)[None]
+    chosen = np.take_along_axis(np.stack(integers), best[..., None], axis=0)[0]
+    rows = np.take_along_axis(np.stack([s.rows for s in scales]), best, axis=0)[0]
+    factors = np.take_along_axis(np.stack([s.factors for s in scales]), best[..., None], axis=0)[0]
+    return chosen, GroupScales(rows, factors, scales[0].size)
+
+
+def _shaped(matrix: Array, integers: weights.Integers, scales: GroupScales, method: str) -> Rounded:
+    """As the matrix is, `[groups, out, in]`."""
+    rows, scales = matrix.shape[:2], scales.in_lowest_terms()
+    return Rounded(integers.reshape(matrix.shape), scales.rows.reshape(rows), method, scales.factors.reshape(*rows, -1))
 
 
 def _scales(target: Array, bits: int, moments: Moments | None, choice: Choice) -> weights.Scales:

@@ -9,6 +9,7 @@ activations = "int16"
 """
 
 import fnmatch
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
@@ -26,15 +27,19 @@ WEIGHT_RANGES = (AUTO, "minmax", "mse", "hessian")
 WEIGHTS = {
     "int8": (8, DType.S8),
     "int4": (4, DType.S4),
-    "int3": (3, DType.S4),
+    "int3": (3, DType.S3),
     "int2": (2, DType.S2),
     "binary": (1, DType.B1),
 }
 """Name to the bits that integers use, and the type that they are stored in."""
 
 
-def _choice(default: Any, text: str, accepted: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "accepted": accepted})
+SMALLEST_GROUP = 4
+"""Weights: a scale of their own takes less of them more than it gives."""
+
+
+def _choice(default: Any, text: str, accepted: tuple[str, ...] = (), least: int = 0) -> Any:
+    return field(default=default, metadata={"help": text, "accepted": accepted, "least": least})
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Choice:
 
     Attributes:
         activations: "int8" or "int16".
-        weights: "int8", "int4", "int3" (stored in 4 bits), "int2" (-1, 0 and 1) or "binary" (-1 and 1).
+        weights: "int8", "int4", "int3", "int2" or "binary" (-1 and 1).
         method: how the range of an activation is chosen; "auto": what measures best on the calibration data.
         symmetric: zero points of activations are 0.
         per_tensor: one scale for all weights of a layer instead of one per output channel.
@@ -51,16 +56,22 @@ class Choice:
             ("mse") or of the outputs ("hessian"); "auto": what suits their rounding and their bits.
         weight_rounding: "gptq" or "adaround", by the error of the outputs, or "nearest".
         refine: after gptq and adaround, single integers and the scale are changed in turn as long as that helps.
+        weight_groups: so many neighbouring weights of an output have a scale in common; 0: all of them.
         propagation: weights that gptq and adaround round also undo what arrives wrong from the layers before.
     """
 
     activations: str = _choice("int8", "Of activations", ("int8", "int16"))
-    weights: str = _choice("int8", "Of layers, but for the first and the last", tuple(WEIGHTS))
+    weights: str = _choice(
+        "int8", "Of layers, but for the first and the last; auto: as `edgeq search` finds", tuple(WEIGHTS)
+    )
     method: str = _choice(AUTO, "How ranges are chosen", (AUTO, *METHODS))
     symmetric: bool = _choice(False, "Zero points of activations are 0.")
     per_tensor: bool = _choice(False, "One scale for all weights of a layer, not one per channel.")
     weight_range: str = _choice(AUTO, "What scales of weights are chosen by", WEIGHT_RANGES)
     weight_rounding: str = _choice("gptq", "Of weights", ROUNDINGS)
+    weight_groups: int = _choice(
+        0, "Weights of an output that have a scale in common, as 32 or 64; 0: all of them", least=SMALLEST_GROUP
+    )
     refine: bool = _choice(True, "No coordinate descent on the integers of weights.")
     propagation: bool = _choice(True, "Weights do not undo errors of the layers before.")
 
@@ -120,14 +131,26 @@ class Scheme(Choice):
     def __post_init__(self) -> None:
         for f in fields(self):
             _require_accepted(f, getattr(self, f.name), f.name.replace("_", "-"))
+        known = {f.name: f for f in fields(Choice)}
+        for rule in self.layers:
+            for name, value in rule.changes.items():
+                what = f"rule for {rule.match!r}: {name.replace('_', '-')}"
+                if name not in known:
+                    raise EdgeqError(f"{what} is unknown; accepted: {', '.join(known)}")
+                _require_accepted(known[name], value, what)
 
     def of(self, graph: Graph, value: str, *, edge: bool = False) -> Choice:
         """The choices for a value: those of the layer that makes it; `edge`: whether it is the first or the last."""
-        choice: Choice = replace(self, weights="int8") if edge and self.edges == "int8" else self
+        choice: Choice = replace(self, weights="int8", weight_groups=0) if edge and self.edges == "int8" else self
         for rule in self.layers:
             if rule.fits(graph, value):
                 choice = replace(choice, **rule.changes)
         return choice
+
+    def named_groups(self, graph: Graph, value: str) -> int:
+        """The size of groups that a rule asks for in the layer that makes a value; 0 where none does."""
+        fitting = [rule for rule in self.layers if "weight_groups" in rule.changes and rule.fits(graph, value)]
+        return int(fitting[-1].changes["weight_groups"]) if fitting else 0
 
     def require_matches(self, graph: Graph) -> None:
         """EdgeqError where a rule fits nothing."""
@@ -157,6 +180,31 @@ def read_scheme(path: str | Path) -> Scheme:
     return Scheme(**chosen, layers=parsed)
 
 
+def scheme_text(scheme: Scheme, title: str = "") -> str:
+    """A scheme as the TOML file that `read_scheme` reads; only what differs from the defaults.
+
+    Args:
+        scheme: the choices.
+        title: lines of a comment at the top.
+    """
+    plain = Scheme()
+    lines = [f"# {line}".rstrip() for line in title.splitlines()]
+    chosen = {f.name: getattr(scheme, f.name) for f in fields(Scheme) if f.metadata}
+    lines += _lines({name: value for name, value in chosen.items() if value != getattr(plain, name)})
+    for rule in scheme.layers:
+        lines += ["", "[[layers]]", *_lines({"match": rule.match, **rule.changes})]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _lines(choices: Mapping[str, Any]) -> list[str]:
+    return [f"{name.replace('_', '-')} = {_toml(value)}" for name, value in choices.items()]
+
+
+def _toml(value: Any) -> str:
+    """A boolean or a string; JSON's strings are TOML's but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _rule(path: str | Path, table: dict[str, Any], number: int) -> Rule:
     match = table.pop("match", None)
     if not isinstance(match, str):
@@ -175,15 +223,19 @@ def _read(path: str | Path, table: Mapping[str, Any], cls: type, where: str) -> 
             raise EdgeqError(f"{path}: {where}unknown key {key!r}; accepted: {names}")
         wanted = type(known[name].default)
         if type(value) is not wanted:
-            raise EdgeqError(
-                f"{path}: {where}{key} is {value!r}; accepted: {'true or false' if wanted is bool else 'a string'}"
-            )
+            raise EdgeqError(f"{path}: {where}{key} is {value!r}; accepted: {_KINDS[wanted]}")
         _require_accepted(known[name], value, f"{path}: {where}{key}")
         found[name] = value
     return found
 
 
-def _require_accepted(choice: Field[Any], value: object, what: str) -> None:
+_KINDS = {bool: "true or false", str: "a string", int: "a whole number"}
+
+
+def _require_accepted(choice: Field[Any], value: Any, what: str) -> None:
+    least = choice.metadata.get("least")
+    if least and (type(value) is not int or 0 != value < least):
+        raise EdgeqError(f"{what} {value!r}; accepted: 0, or {least} and more")
     accepted = choice.metadata.get("accepted")
     if accepted and value not in accepted:
         raise EdgeqError(f"{what} {value!r}; accepted: {', '.join(accepted)}")

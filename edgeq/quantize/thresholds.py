@@ -87,7 +87,7 @@ def _is_alone(graph: Graph, node: Node, given: Encodings) -> bool:
     free = not bias or (bias in graph.constants and graph.constants[bias].ndim == 1)
     weights = given.values.get(node.inputs[1])
     symmetric = weights is not None and not any(weights.quant.zero_point)
-    plain = node.attrs.activation is Activation.NONE and node.inputs[1] in given.integers
+    plain = node.attrs.activation is Activation.NONE and node.inputs[1] in given.integers.keys() - given.factors.keys()
     return alone and free and symmetric and plain
 
 

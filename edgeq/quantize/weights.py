@@ -1,8 +1,11 @@
 """Integers for weights: symmetric scales per output channel, and rounding to nearest.
 
-    weight = integer * scale,    |integer| <= 2**(bits - 1) - 1;    of one bit, integer is -1 or 1
+    weight = integer * scale,    -2**(bits - 1) <= integer < 2**(bits - 1);    of one bit, integer is -1 or 1
 
-Weights are matrices `[..., out, in]` (`edgeq.quantize.layers`), scales `[..., out]`.
+Integers of 8 bits are at least -127; among few bits the lowest one is worth having: 1 dB with two bits, 0.5 dB with 4.
+
+Weights are matrices `[..., out, in]` (`edgeq.quantize.layers`), scales `[..., out]`; where groups of a row have scales
+of their own (`edgeq.quantize.groups`), a function takes one per weight, `[..., out, in]`.
 """
 
 from enum import Enum
@@ -41,19 +44,21 @@ class WeightRange(Enum):
     HESSIAN = "hessian"
 
 
-def largest_integer(bits: int) -> int:
-    """The largest magnitude of a weight; Refusal where there are no such weights."""
+def integer_range(bits: int) -> tuple[int, int]:
+    """The least and the largest integer of a weight; Refusal where there are no such weights."""
     if not 1 <= bits <= 8:
         raise Refusal(f"weights of {bits} bits; accepted: 1 to 8")
-    return max(1, (1 << (bits - 1)) - 1)
+    if bits == 1:
+        return -1, 1
+    half = 1 << (bits - 1)
+    return max(-half, -127), half - 1
 
 
 def nearest_integers(steps: FloatArray, bits: int) -> FloatArray:
     """The nearest of the integers that weights can be, as floats."""
     if bits == 1:
         return np.where(steps < 0, -1.0, 1.0)
-    limit = largest_integer(bits)
-    return np.asarray(np.clip(np.rint(steps), -limit, limit))
+    return np.asarray(np.clip(np.rint(steps), *integer_range(bits)))
 
 
 def choose_scales(
@@ -85,7 +90,7 @@ def choose_scales(
     if not per_channel:
         largest = np.full_like(largest, largest.max())
     largest = np.where(largest > 0, largest, largest.max() or 1)
-    scales = _float32(largest / largest_integer(bits))
+    scales = _float32(largest / integer_range(bits)[1])
     if method is WeightRange.MINMAX:
         return scales
     assert (hessian is not None) == (method is WeightRange.HESSIAN)
@@ -113,18 +118,24 @@ def _least_error(
     return _float32(scales * chosen)
 
 
+def steps_of(scales: FloatArray, weights: FloatArray) -> FloatArray:
+    """Scales of rows, or of weights, in a shape that the weights can be divided by."""
+    steps = scales.astype(np.float64)
+    return steps if steps.ndim == weights.ndim else steps[..., None]
+
+
 def squared_error(
     weights: FloatArray, integers: NDArray[Any], scales: FloatArray, hessian: FloatArray | None = None
 ) -> FloatArray:
     """Per row: the sum of squared errors of the weights or, with a Hessian, of the layer's outputs, `[..., out]`."""
-    error = weights - integers * scales[..., None].astype(np.float64)
+    error = weights - integers * steps_of(scales, weights)
     weighted = error if hessian is None else error @ hessian
     return np.asarray((weighted * error).sum(axis=-1))
 
 
 def round_to(weights: FloatArray, scales: FloatArray, bits: int = 8) -> Integers:
     """The nearest integers, `[..., out, in]`."""
-    return nearest_integers(weights / scales[..., None].astype(np.float64), bits).astype(np.int8)
+    return nearest_integers(weights / steps_of(scales, weights), bits).astype(np.int8)
 
 
 def nearest(

@@ -18,7 +18,7 @@ from edgeq.quantize.scheme import WEIGHTS, Rule, Scheme
 from edgeq.quantize.weights import nearest_integers
 
 _narrow = pytest.mark.parametrize("name", [name for name in WEIGHTS if name != "int8"])
-_LEVELS = {"int4": set(range(-7, 8)), "int3": set(range(-3, 4)), "int2": {-1, 0, 1}, "binary": {-1, 1}}
+_LEVELS = {"int4": set(range(-8, 8)), "int3": set(range(-4, 4)), "int2": {-2, -1, 0, 1}, "binary": {-1, 1}}
 
 
 def _quantized(net: str, scheme: Scheme, count: int = 64) -> Quantized:

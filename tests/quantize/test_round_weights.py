@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from edgeq.ops.activation import Activation
+from edgeq.quantize.gptq import damped, fit
 from edgeq.quantize.importance import clamps, importance
 from edgeq.quantize.layer_statistics import Moments
 from edgeq.quantize.round_weights import Rounded, Surroundings, needs_moments, round_weights
 from edgeq.quantize.scheme import Choice
+from edgeq.quantize.weights import WeightRange, choose_scales, squared_error
 
 _BITS = {"int4": 4, "int3": 3, "int2": 2, "binary": 1}
 _FLOOR = np.zeros((1, 8), np.float32)
@@ -89,9 +91,22 @@ def test_moments_of_each_output() -> None:
     np.testing.assert_allclose(together.scales, alone.scales, rtol=1e-6)
 
 
+def test_of_several_starts_each_row_takes_the_best() -> None:
+    layer = _Layer()
+    hessian = layer.moments.hessian[:, 0]
+    found = round_weights(layer.w, layer.moments, Choice(propagation=False), 4, _FLOOR)
+    start = choose_scales(layer.w, 4, method=WeightRange.HESSIAN, hessian=damped(hessian))
+    errors = [
+        squared_error(layer.w, integers, scales, damped(hessian))
+        for integers, scales in ((found.integers, found.scales), fit(layer.w, hessian, start, 4))
+    ]
+    assert (errors[0] <= errors[1] * (1 + 1e-9)).all()
+    assert (errors[0] < 0.99 * errors[1]).any()
+
+
 def test_errors_behind_a_clamp_cost_less() -> None:
     sums = np.array([-2.0, -0.1, 0.1, 5.0, 7.0])
-    low, high = 0.2, 1.0
+    low, high = 0.1, 1.0
     np.testing.assert_allclose(importance(sums, Activation.RELU), [low, low, high, high, high])
     np.testing.assert_allclose(importance(sums, Activation.RELU6), [low, low, high, high, low])
     assert [clamps(a) for a in Activation] == [False, True, True, True, True]

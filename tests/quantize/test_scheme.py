@@ -40,6 +40,7 @@ def test_a_file_with_everything(tmp_path: Path) -> None:
     outputs = "int8"
     bias-correction = false
     equalize = true
+    weight-groups = 32
 
     [[layers]]
     match = "dense"
@@ -59,6 +60,7 @@ def test_a_file_with_everything(tmp_path: Path) -> None:
         outputs="int8",
         bias_correction=False,
         equalize=True,
+        weight_groups=32,
         layers=(
             Rule("dense", {"activations": "int8"}),
             Rule("image", {"method": "minmax", "weight_rounding": "gptq"}),
@@ -78,7 +80,13 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ('method = "best"', f"method 'best'; accepted: {AUTO}, {', '.join(METHODS)}"),
         ('weight-rounding = "up"', "weight-rounding 'up'; accepted: gptq, adaround, nearest"),
         ('outputs = "int32"', "outputs 'int32'; accepted: int8, int16"),
+        ('weights = "int9"', "weights 'int9'; accepted: int8, int4, int3, int2, binary"),
+        ("weights = 9", "weights is 9; accepted: a string"),
+        ('[[layers]]\nmatch = "a"\nweights = "int9"', "layer rule 1: weights 'int9'; accepted: int8, int4, int3, int2"),
         ("activations = 8", "activations is 8; accepted: a string"),
+        ('weight-groups = "32"', "weight-groups is '32'; accepted: a whole number"),
+        ("weight-groups = true", "weight-groups is True; accepted: a whole number"),
+        ("weight-groups = 3", "weight-groups 3; accepted: 0, or 4 and more"),
         ("symmetric = 1", "symmetric is 1; accepted: true or false"),
         ('symmetric = "yes"', "symmetric is 'yes'; accepted: true or false"),
         ("bits = 8", "unknown key 'bits'; accepted: activations, weights, method, symmetric"),
@@ -108,6 +116,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_what_python_must_not_say() -> None:
+    with pytest.raises(EdgeqError, match="rule for 'conv': weights 'int9'; accepted: int8, int4"):
+        Scheme(layers=(Rule("conv", {"weights": "int9"}),))
+    with pytest.raises(EdgeqError, match="rule for 'conv': bits is unknown; accepted: activations, weights"):
+        Scheme(layers=(Rule("conv", {"bits": 9}),))
+    with pytest.raises(EdgeqError, match="weight-groups '32'; accepted: 0, or 4 and more"):
+        Scheme(weight_groups="32")  # type: ignore[arg-type]
     with pytest.raises(EdgeqError, match="weight-rounding 'up'; accepted: gptq, adaround, nearest"):
         Scheme(weight_rounding="up")
 
@@ -181,6 +195,8 @@ class TestCommandLine:
             if isinstance(field.default, bool):
                 scheme = self._scheme(f"--no-{flag}" if field.default else f"--{flag}")
                 assert getattr(scheme, field.name) is not field.default
+            elif isinstance(field.default, int):
+                assert getattr(self._scheme(f"--{flag}", "32"), field.name) == 32
             else:
                 for value in field.metadata["accepted"]:
                     assert getattr(self._scheme(f"--{flag}", value), field.name) == value

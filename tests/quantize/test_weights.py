@@ -6,7 +6,7 @@ from edgeq.errors import Refusal
 from edgeq.quantize.weights import (
     WeightRange,
     choose_scales,
-    largest_integer,
+    integer_range,
     lowest_scales,
     nearest,
     raise_scales_for_bias,
@@ -27,7 +27,7 @@ def test_minmax_uses_the_whole_range_of_each_row(bits: int) -> None:
     q, scales = nearest(w, bits)
     assert q.dtype == np.int8
     assert scales.dtype == np.float32
-    np.testing.assert_array_equal(np.abs(q.astype(int)).max(axis=-1), largest_integer(bits))
+    np.testing.assert_array_equal(np.abs(q.astype(int)).max(axis=-1), integer_range(bits)[1])
     assert (np.abs(w - q * scales[..., None]) <= scales[..., None] * 0.5001).all()
 
 
@@ -70,6 +70,14 @@ def test_squared_error_is_that_of_the_outputs() -> None:
     q, scales = nearest(w, 4)
     found = squared_error(w, q, scales, layer_data.hessian(x)).sum()
     np.testing.assert_allclose(found, layer_data.output_error(w, q, scales, x), rtol=1e-9)
+
+
+def test_the_lowest_integer_of_few_bits_is_used() -> None:
+    w = np.array([[[-2.0, -1.0, 0.0, 1.0]]])
+    q, scales = nearest(w, 2, method=WeightRange.MSE)
+    assert squared_error(w, q, scales).sum() < 1e-3
+    assert q.min() == -2
+    assert round_to(w * 200, np.ones((1, 1), np.float32)).min() == -127
 
 
 @pytest.mark.parametrize("method", [WeightRange.MINMAX, WeightRange.MSE])

@@ -1,16 +1,19 @@
 """What an exporter of one op sees of its node, and how it adds operators to the file."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from edgeq.exporters.onnx.model import Blocks
 from edgeq.exporters.onnx.values import Values
 from edgeq.ir import DType, Node, Quant, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.tensor import dequantize
 from edgeq.ops.activation import Activation
+from edgeq.ops.weight_groups import FACTORS, spread
 from edgeq.passes.layout.rules import Choice
 
 
@@ -69,12 +72,25 @@ class NodeContext:
     def weights(self, index: int, perm: Sequence[int]) -> str:
         """The reals of constant weights, their dimensions in another order."""
         value = self.node.inputs[index]
-        type_ = self.type(index)
+        type_, array = self.type(index), self.values.graph.constants[value]
+        if self.has(FACTORS):
+            return self._weights_in_groups(array, type_, perm)
         quant = type_.quant
         if quant is not None and quant.axis is not None:
             quant = replace(quant, axis=list(perm).index(quant.axis))
-        array = self.values.graph.constants[value].transpose(perm)
+        array = array.transpose(perm)
         return self.values.fixed(array, TensorType(array.shape, type_.dtype, quant), self.values.label(value))
+
+    def _weights_in_groups(self, array: Array, type_: TensorType, perm: Sequence[int]) -> str:
+        """With a scale for each block of channels; a group that several places of a filter share has several blocks."""
+        assert type_.quant is not None
+        factors = self.values.graph.constants[self.node.inputs[FACTORS]]
+        size = math.gcd(array.size // factors.size, array.shape[-1])
+        scales = spread(factors, array)[..., ::size] * np.array(type_.quant.scale).reshape(-1, *(1,) * (array.ndim - 1))
+        blocks = Blocks(scales.transpose(perm).astype(np.float32), list(perm).index(array.ndim - 1), size)
+        label = self.values.label(self.node.inputs[1])
+        integers = self.values.builder.constant(array.transpose(perm), f"{label}_quantized", type_.dtype)
+        return self.values.builder.dequantize_blocks(integers, type_.dtype, blocks, label)
 
     def bias(self, index: int) -> list[str]:
         """The reals of a bias, if there is one; as floats where DequantizeLinear, which takes 32 bits, does not do.

@@ -12,21 +12,63 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from edgeq.importers.onnx.file import PRODUCER
 from edgeq.ir import DType, Quant, TensorType
 from edgeq.ir.graph import Array
+from edgeq.ops.packing import pack
 from edgeq.passes.layout.order import Layout
 from edgeq.version import __version__
 
 _OLDEST_OPSET = 13
 """With scales per channel."""
 
-_ELEMENTS: Mapping[DType, int] = {
-    DType.S8: TensorProto.INT8,
-    DType.U8: TensorProto.UINT8,
-    DType.S16: TensorProto.INT16,
-    DType.S32: TensorProto.INT32,
-    DType.S64: TensorProto.INT64,
-    DType.F32: TensorProto.FLOAT,
-    DType.BOOL: TensorProto.BOOL,
+_BLOCKS_OPSET = 21
+"""With scales per block."""
+
+
+@dataclass(frozen=True)
+class _Element:
+    """How the elements of a type stand in a file.
+
+    Attributes:
+        code: of `TensorProto`.
+        opset: the first one whose DequantizeLinear takes them.
+        packed_bits: of an element where several share a byte, else 0.
+    """
+
+    code: int
+    opset: int = _OLDEST_OPSET
+    packed_bits: int = 0
+
+
+# The oldest versions of onnx that edgeq works with do not have it.
+_INT2 = _Element(TensorProto.INT2, 25, 2) if hasattr(TensorProto, "INT2") else _Element(TensorProto.INT8)
+
+_ELEMENTS: Mapping[DType, _Element] = {
+    DType.S8: _Element(TensorProto.INT8),
+    DType.U8: _Element(TensorProto.UINT8),
+    DType.S16: _Element(TensorProto.INT16, 21),
+    DType.S32: _Element(TensorProto.INT32),
+    DType.S64: _Element(TensorProto.INT64),
+    DType.F32: _Element(TensorProto.FLOAT),
+    DType.BOOL: _Element(TensorProto.BOOL),
+    DType.S4: _Element(TensorProto.INT4, 21, 4),
+    DType.S3: _Element(TensorProto.INT4, 21, 4),
+    DType.S2: _INT2,
+    DType.B1: _INT2,
 }
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Scales of blocks of a constant.
+
+    Attributes:
+        scales: of its shape but for the axis, along which there is one per block.
+        axis: that blocks run along.
+        size: of a block.
+    """
+
+    scales: Array
+    axis: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +90,9 @@ class Port:
     @property
     def declaration(self) -> onnx.ValueInfoProto:
         """Name, element type and shape."""
-        return helper.make_tensor_value_info(self.name, _ELEMENTS[self.type.dtype], self.layout.shape(self.type.shape))
+        return helper.make_tensor_value_info(
+            self.name, _ELEMENTS[self.type.dtype].code, self.layout.shape(self.type.shape)
+        )
 
 
 class ModelBuilder:
@@ -75,10 +119,21 @@ class ModelBuilder:
         self.reserve(name)
         return name
 
-    def constant(self, array: Array, stem: str) -> str:
-        """A tensor with this content; returns its name."""
+    def constant(self, array: Array, stem: str, dtype: DType | None = None) -> str:
+        """A tensor with this content; returns its name.
+
+        Args:
+            array: the content.
+            stem: of the name.
+            dtype: of the elements, where NumPy has none for them.
+        """
         name = self.name(stem)
-        tensor = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+        element = None if dtype is None else _ELEMENTS[dtype]
+        if element is not None and element.packed_bits:
+            packed = pack(array, element.packed_bits).tobytes()
+            tensor = helper.make_tensor(name, element.code, array.shape, packed, raw=True)
+        else:
+            tensor = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
         self._constants.append(tensor)
         return name
 
@@ -111,8 +166,14 @@ class ModelBuilder:
         axis = {} if type_.quant is None or type_.quant.axis is None else {"axis": type_.quant.axis}
         return self.node("DequantizeLinear", [integers, scale, zero], output, **axis)
 
+    def dequantize_blocks(self, integers: str, dtype: DType, blocks: Blocks, stem: str) -> str:
+        """Add a DequantizeLinear with a scale per block; returns the reals."""
+        opset = max(_BLOCKS_OPSET, _ELEMENTS[dtype].opset)
+        scale, output = self.constant(blocks.scales, f"{stem}_scale"), self.name(f"{stem}_DequantizeLinear_Output")
+        return self.node("DequantizeLinear", [integers, scale], output, opset, axis=blocks.axis, block_size=blocks.size)
+
     def _require(self, type_: TensorType) -> None:
-        self._opset = max(self._opset, 21 if type_.dtype is DType.S16 else 0)
+        self._opset = max(self._opset, _ELEMENTS[type_.dtype].opset)
 
     def _scale(self, type_: TensorType, stem: str) -> tuple[str, str]:
         """Scale and zero point, scalars or one number per channel; the same for all that have this stem."""
@@ -122,7 +183,10 @@ class ModelBuilder:
             shape = () if type_.quant.axis is None else (-1,)
             scale = np.array(type_.quant.scale, np.float32).reshape(shape)
             zero = np.array(type_.quant.zero_point, type_.dtype.numpy).reshape(shape)
-            self._scales[key] = self.constant(scale, f"{stem}_scale"), self.constant(zero, f"{stem}_zero_point")
+            self._scales[key] = (
+                self.constant(scale, f"{stem}_scale"),
+                self.constant(zero, f"{stem}_zero_point", type_.dtype),
+            )
         return self._scales[key]
 
     def model(self, name: str, inputs: Sequence[Port], outputs: Sequence[Port], metadata: Mapping[str, str]) -> bytes:

@@ -144,7 +144,7 @@ class Values:
         """The reals of a constant."""
         if type_.quant is None:
             return self.builder.constant(array, stem)
-        integers = self.builder.constant(array, f"{stem}_quantized")
+        integers = self.builder.constant(array, f"{stem}_quantized", type_.dtype)
         return self.builder.dequantize(integers, replace(type_, shape=array.shape), stem)
 
     # Ports

@@ -21,6 +21,7 @@ from edgeq.importers.onnx.file import OnnxFile, read_tensor
 from edgeq.ir import DType, Graph, Node, Origin, Quant, Shape, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ops import OPS
+from edgeq.ops.group_scales import reals_of_groups
 from edgeq.ops.quantize import DequantizeAttrs
 from edgeq.ops.reshape import ReshapeAttrs
 from edgeq.ops.transpose import TransposeAttrs
@@ -380,6 +381,8 @@ class OpContext:
             type_ = builder.types[value]
             return builder.add_constant(move(builder.constants[value]), value, type_.quant, type_.dtype)
         node = builder.producer(value)
+        if node is not None and node.op == "dequantize" and len(node.inputs) > 1:
+            return self._moved_groups(node, op, move, axis_of)
         if node is not None and node.op == "dequantize" and node.inputs[0] in builder.constants:
             quant, dtype = builder.types[node.inputs[0]].quant, builder.types[node.inputs[0]].dtype
             assert quant is not None
@@ -390,6 +393,22 @@ class OpContext:
                 )
                 return builder.add_node("dequantize", [moved], DequantizeAttrs(), node.source, DType.F32, None)
         return self.emit(op, [value], attrs)
+
+    def _moved_groups(
+        self, node: Node, op: str, move: Callable[[Array], Array], axis_of: Callable[[int], int | None]
+    ) -> str:
+        """Integers and their factors; where the groups need not be some any more, the reals."""
+        builder, (integers, factors) = self.builder, node.inputs
+        type_ = builder.types[integers]
+        axis = axis_of(type_.quant.axis) if type_.quant is not None and type_.quant.axis is not None else None
+        if op != "transpose" or axis is None:
+            reals = reals_of_groups(builder.constants[integers], type_, builder.constants[factors])
+            return builder.add_constant(np.ascontiguousarray(move(reals)), integers)
+        assert type_.quant is not None
+        quant, array = replace(type_.quant, axis=axis), np.ascontiguousarray(move(builder.constants[integers]))
+        moved = builder.add_constant(array, integers, quant, type_.dtype)
+        table = builder.add_constant(np.ascontiguousarray(move(builder.constants[factors])), factors)
+        return builder.add_node("dequantize", [moved, table], DequantizeAttrs(), node.source, DType.F32, None)
 
     def output(self, value: str, index: int = 0) -> None:
         """Let an output of the node be this value; absent outputs are passed over."""

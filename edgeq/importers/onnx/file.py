@@ -31,11 +31,12 @@ PRODUCER = "edgeq"
 ROUNDING = "edgeq.rounding"
 """Key of the metadata that say how integers are rounded: a value of `Rounding`."""
 
-_PACKED = {
-    code
-    for name, code in TensorProto.DataType.items()
-    if name in ("INT2", "INT4", "UINT2", "UINT4", "FLOAT4E2M1")  # as many of them as this version of onnx has
+_PACKED_BITS = {
+    TensorProto.DataType.Value(name): bits
+    for name, bits in {"INT2": 2, "INT4": 4, "UINT2": 2, "UINT4": 4, "FLOAT4E2M1": 4}.items()
+    if name in TensorProto.DataType.keys()  # noqa: SIM118 - as many of them as this version of onnx has
 }
+"""Bits of the elements of which several share a byte."""
 _LARGEST_TENSOR = 1 << 30
 
 
@@ -164,7 +165,8 @@ def read_tensor(tensor: TensorProto, where: str, folder: Path | None = None) -> 
     if tensor.data_type == TensorProto.STRING:
         raise EdgeqError(f"{name} holds strings; accepted: numbers")
     try:
-        itemsize = 1 if tensor.data_type in _PACKED else onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        packed = tensor.data_type in _PACKED_BITS
+        itemsize = 1 if packed else onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, ValueError, TypeError) as error:
         raise EdgeqError(f"{name} has the element type {tensor.data_type}; accepted: those of ONNX") from error
     declared = math.prod(tensor.dims) * itemsize
@@ -172,6 +174,8 @@ def read_tensor(tensor: TensorProto, where: str, folder: Path | None = None) -> 
         raise EdgeqError(f"{name} is declared with {declared} bytes; accepted: up to {_LARGEST_TENSOR}")
     if external_data_helper.uses_external_data(tensor):
         _load_external(tensor, name, folder)
+    if packed:
+        _require_whole_bytes(tensor, name)
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
@@ -180,13 +184,27 @@ def read_tensor(tensor: TensorProto, where: str, folder: Path | None = None) -> 
     return array
 
 
+def _require_whole_bytes(tensor: TensorProto, name: str) -> None:
+    """EdgeqError where elements of less than 8 bits have another number of bytes than they take."""
+    bits, count = _PACKED_BITS[tensor.data_type], math.prod(tensor.dims)
+    found = len(tensor.raw_data) if tensor.HasField("raw_data") else len(tensor.int32_data)
+    needed = -(-count * bits // 8)
+    if found != needed:
+        raise EdgeqError(
+            f"{name} of shape {list(tensor.dims)} is cut off or damaged: it has {found} bytes; accepted: {needed}, for "
+            f"{count} elements of {bits} bits"
+        )
+
+
 def require_finite(array: Array, name: str) -> None:
     """Refuse floats that are none."""
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     bad = ~np.isfinite(array)
     first = [int(i) for i in np.argwhere(bad)[0]]
-    raise EdgeqError(f"{name} holds {int(bad.sum())} values that are no finite numbers, the first at {first}")
+    raise EdgeqError(
+        f"{name} holds {int(bad.sum())} values that are no finite numbers, the first at {first}; accepted: finite ones"
+    )
 
 
 def _load_external(tensor: TensorProto, name: str, folder: Path | None) -> None:

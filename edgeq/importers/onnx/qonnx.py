@@ -20,6 +20,7 @@ import numpy as np
 from edgeq.errors import Refusal
 from edgeq.importers.onnx.builder import Converter, OpContext
 from edgeq.importers.onnx.clamps import is_positive
+from edgeq.importers.onnx.quantize import positive_scales
 from edgeq.ir import DType, Quant
 from edgeq.ir.graph import Array
 from edgeq.ops.levels import ROUNDINGS, LevelsAttrs
@@ -67,13 +68,6 @@ def _rounding(op: OpContext, default: str) -> str:
     return name
 
 
-def _scales(op: OpContext, position: int, what: str = "the scale") -> Array:
-    scales = op.constant(position, what).astype(np.float32)
-    if not (scales.size and np.isfinite(scales).all() and (scales > 0).all()):
-        raise Refusal(f"{what} is not above 0; accepted: finite scales above 0")
-    return scales
-
-
 def _one(scales: Array) -> float:
     if scales.size != 1:
         raise Refusal(f"{scales.size} scales of a value computed at run time; accepted: one")
@@ -89,7 +83,7 @@ def _zero_point(op: OpContext, position: int) -> int:
 
 
 def _quant(op: OpContext) -> None:
-    width, zero, scales = _width(op, 3), _zero_point(op, 2), _scales(op, 1)
+    width, zero, scales = _width(op, 3), _zero_point(op, 2), positive_scales(op, 1)
     rounding = _rounding(op, "ROUND")
     if width.bits == 1 and width.signed:
         _require_no_zero_point(zero)
@@ -109,7 +103,7 @@ def _require_no_zero_point(zero: int) -> None:
 
 
 def _bipolar_quant(op: OpContext) -> None:
-    _bipolar(op, _scales(op, 1))
+    _bipolar(op, positive_scales(op, 1))
 
 
 def _bipolar(op: OpContext, scales: Array) -> None:
@@ -133,7 +127,7 @@ def _constant(op: OpContext, integers: Array, scales: Array) -> str:
     if np.array_equal(np.abs(integers), np.ones(shape)):
         dtype = DType.B1
     else:
-        fits = (d for d in (DType.S2, DType.S4, DType.S8) if _within(integers, d))
+        fits = (d for d in (DType.S2, DType.S3, DType.S4, DType.S8) if _within(integers, d))
         dtype = next(fits, DType.S16)
     if dtype is DType.S16:
         raise Refusal(f"weights of {integers.min()} to {integers.max()} steps; accepted: what 8 bits with sign hold")
@@ -253,9 +247,9 @@ def _level_input(op: OpContext, source: _Source, attrs: LevelsAttrs, quant: Quan
 
 def _trunc(op: OpContext) -> None:
     """The lowest bits of an integer go; version 2 says the output's scale, and keeps the reals."""
-    scale, zero, rounding = _one(_scales(op, 1)), _zero_point(op, 2), _rounding(op, "FLOOR")
+    scale, zero, rounding = _one(positive_scales(op, 1)), _zero_point(op, 2), _rounding(op, "FLOOR")
     if op.arity == 6:
-        width, out_scale = _width(op, 5), _one(_scales(op, 4, "the output scale"))
+        width, out_scale = _width(op, 5), _one(positive_scales(op, 4, "the output scale"))
         lost = round(math.log2(out_scale / scale))
     else:
         width, out_scale = _width(op, 4), scale

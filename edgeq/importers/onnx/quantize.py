@@ -7,16 +7,19 @@ ONNX rounds halves to even, the graph's `quantize` away from zero. While a model
 difference, as both mean the same reals; the integers of float inputs at exactly half a step may differ by one.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from edgeq.errors import Refusal
 from edgeq.importers.onnx.axes import normalize_axis
 from edgeq.importers.onnx.builder import Builder, Converter, OpContext
 from edgeq.importers.onnx.clamps import clamped
 from edgeq.ir import DType, Quant, Shape, TensorType
+from edgeq.ir.graph import Array
+from edgeq.ops.group_scales import GroupedWeights, grouped_weights
 from edgeq.ops.quantize import DequantizeAttrs, QuantizeAttrs
 from edgeq.ops.requantize import RequantizeAttrs
 
@@ -49,6 +52,18 @@ _MOVES = frozenset({"broadcast", "concat", "gather", "reshape", "slice", "transp
 """Ops through which integers that stand for nothing yet keep what they will stand for."""
 
 
+def positive_scales(op: OpContext, position: int, what: str = "the scale") -> Array:
+    """A constant input as scales in float32; Refusal naming the first that is none."""
+    scales = op.constant(position, what).astype(np.float32)
+    wrong = np.argwhere(~(np.isfinite(scales) & (scales > 0)))
+    if len(wrong):
+        where = f" at {wrong[0].tolist()}" if scales.ndim else ""
+        raise Refusal(f"{what} is {scales[tuple(wrong[0])]:g}{where}; accepted: finite numbers above 0")
+    if not scales.size:
+        raise Refusal(f"{what} is empty; accepted: one number at least")
+    return scales
+
+
 def _integers(dtype: object) -> _Integers:
     if str(dtype) not in _KEPT_AS:
         raise Refusal(f"quantized to {dtype}; accepted: {', '.join(_KEPT_AS)}")
@@ -67,7 +82,20 @@ def _constant(op: OpContext) -> str:
         along = [-1 if axis == quant.axis else 1 for axis in range(array.ndim)]
         signed = signed - np.reshape(quant.zero_point, () if quant.axis is None else along)
         quant, dtype = replace(quant, zero_point=(0,) * len(quant.zero_point)), DType.S8
+    elif dtype.is_narrow:
+        dtype = _narrowest(signed, dtype, by_edgeq=op.builder.file.by_edgeq)
     return op.builder.add_constant(signed.astype(dtype.numpy), op.node.input[0], quant, dtype)
+
+
+def _narrowest(integers: Array, dtype: DType, *, by_edgeq: bool) -> DType:
+    """The type of weights that ONNX has no type for: those of one bit are INT2 there, those of three INT4.
+
+    What edgeq did not write may be of 4 bits although three would hold it: few kernels read three.
+    """
+    if dtype is DType.S2 and integers.size and (np.abs(integers) == 1).all():
+        return DType.B1
+    low, high = DType.S3.range
+    return DType.S3 if by_edgeq and dtype is DType.S4 and ((low <= integers) & (integers <= high)).all() else dtype
 
 
 def _quant(op: OpContext, shape: Shape, integers: _Integers) -> Quant:
@@ -76,10 +104,8 @@ def _quant(op: OpContext, shape: Shape, integers: _Integers) -> Quant:
         raise Refusal(
             f"scales for blocks of {op.int_attr('block_size')}; accepted: one scale, or one per index of an axis"
         )
-    scale = op.constant(1, "the scale").astype(np.float32)
+    scale = positive_scales(op, 1)
     zero = op.constant(2, "the zero point").astype(np.int64) if op.has(2) else np.zeros(scale.shape, np.int64)
-    if not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise Refusal("a scale that is not above 0; accepted: finite scales above 0")
     zeros = tuple(int(z) - integers.lower for z in zero.reshape(-1))
     low, high = integers.dtype.range
     if any(not low <= z <= high for z in zeros):
@@ -114,10 +140,13 @@ def _output_dtype(op: OpContext) -> object:
         raise Refusal(f"quantized to the type {wanted}; accepted: {', '.join(_KEPT_AS)}") from error
 
 
-def _reals_of_blocks(op: OpContext) -> str:
-    """Weights with a scale, and perhaps a zero point, for every block along an axis: what they stand for, as floats."""
+def _blocks(op: OpContext) -> str:
+    """Weights with a scale, and perhaps a zero point, for every block along an axis.
+
+    Integers and factors behind a `dequantize` where these say it nearly, else floats, what they stand for.
+    """
     integers, size = op.constant(0, "the input").astype(np.int64), op.int_attr("block_size")
-    scales = op.constant(1, "the scale").astype(np.float32)
+    scales = positive_scales(op, 1)
     zeros = op.constant(2, "the zero point").astype(np.int64) if op.has(2) else np.zeros(scales.shape, np.int64)
     axis = normalize_axis(op.int_attr("axis", 1), integers.ndim)
     length = integers.shape[axis]
@@ -129,15 +158,54 @@ def _reals_of_blocks(op: OpContext) -> str:
             f"scales of shape {list(scales.shape)} and zero points of shape {list(zeros.shape)} for blocks of {size}; "
             f"accepted: {list(expected)}"
         )
-    if not (np.isfinite(scales).all() and (scales > 0).all()):
-        raise Refusal("a scale that is not above 0; accepted: finite scales above 0")
     steps = (integers - zeros.repeat(size, axis)).astype(np.float32)
+    grouped = _grouped(op, steps, scales, axis)
+    if grouped is not None:
+        factors = op.builder.add_constant(grouped.factors, f"{op.node.input[0]}.factors")
+        kept = op.builder.add_constant(grouped.integers, op.node.input[0], grouped.type.quant, grouped.type.dtype)
+        return op.emit("dequantize", [kept, factors], DequantizeAttrs(), dtype=DType.F32)
     return op.builder.add_constant(steps * scales.repeat(size, axis), op.node.input[0])
+
+
+def _grouped(op: OpContext, integers: Array, scales: Array, axis: int) -> GroupedWeights | None:
+    """Weights of layers as integers with factors, where blocks run along the inputs of each output."""
+    rows = _outputs_axis(op, integers.ndim)
+    if rows is None or axis != (1 - rows if integers.ndim == 2 else 1):
+        return None
+    low, high = integers.min(initial=0), integers.max(initial=0)
+    dtype = next((d for d in _WIDTHS if d.range[0] <= low and high <= d.range[1]), None)
+    return None if dtype is None else grouped_weights(integers.astype(np.int8), dtype, scales, rows)
+
+
+def _outputs_axis(op: OpContext, rank: int) -> int | None:
+    """The dimension that counts outputs, for all that read the result; None where one is no layer with such weights."""
+    readers = [n for n in op.builder.file.graph.node if op.node.output[0] in n.input]
+    found = {_outputs_of(n, rank) if list(n.input).index(op.node.output[0]) == 1 else None for n in readers}
+    return found.pop() if len(found) == 1 else None
+
+
+def _outputs_of(node: NodeProto, rank: int) -> int | None:
+    of = _AS_WEIGHTS.get((node.op_type, rank))
+    return None if of is None else of(node)
+
+
+def _of_gemm(node: NodeProto) -> int:
+    return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+
+
+_AS_WEIGHTS: Mapping[tuple[str, int], Callable[[NodeProto], int]] = {
+    ("Conv", 4): lambda _: 0,
+    ("Gemm", 2): _of_gemm,
+    ("MatMul", 2): lambda _: 1,
+}
+"""By operator and rank of the weights."""
+
+_WIDTHS = (DType.S2, DType.S4, DType.S8)
 
 
 def _dequantize_linear(op: OpContext) -> None:
     if op.is_constant(0) and op.int_attr("block_size", 0):
-        op.output(_reals_of_blocks(op))
+        op.output(_blocks(op))
         return
     value = _constant(op) if op.is_constant(0) else _quantized(op)
     op.output(op.emit("dequantize", [value], DequantizeAttrs(), dtype=DType.F32))

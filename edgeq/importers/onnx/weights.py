@@ -10,6 +10,7 @@ from edgeq.errors import Refusal
 from edgeq.importers.onnx.builder import OpContext
 from edgeq.ir import DType, Quant
 from edgeq.ir.graph import Array
+from edgeq.ops.group_scales import reals_of_groups
 from edgeq.ops.quantize import DequantizeAttrs
 from edgeq.ops.slice import SliceAttrs
 
@@ -85,6 +86,10 @@ def _symmetric(quant: Quant) -> Quant:
 def _changed(op: OpContext, value: str, change: Callable[[Array], Array], quant_of: Callable[[Quant], Quant]) -> str:
     builder = op.builder
     node = builder.producer(value)
+    if node is not None and len(node.inputs) > 1:
+        integers, factors = node.inputs
+        reals = reals_of_groups(builder.constants[integers], builder.types[integers], builder.constants[factors])
+        return builder.add_constant(change(reals), value)
     if node is None:
         return builder.add_constant(change(builder.constants[value]), value)
     integers = node.inputs[0]

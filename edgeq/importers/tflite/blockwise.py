@@ -1,7 +1,8 @@
 """Weights with a scale for every block of inputs, as LiteRT writes them for models that compute with floats.
 
 The scales are a tensor of the file of their own, float16 or float32, `[outputs, inputs / block]`. The reals that such
-weights stand for are what a float model means, so that they are read as floats.
+weights stand for are what a float model means; where the scales of a row are nearly multiples of one, its integers are
+known too, and stay.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import flatbuffers.table
 import numpy as np
 
 from edgeq.errors import EdgeqError
-from edgeq.ir import Shape
+from edgeq.ir import DType, Shape
 from edgeq.ir.graph import Array
+from edgeq.ops.group_scales import GroupedWeights, grouped_weights
 
 BLOCKWISE = 2
 """Of the union `QuantizationDetails`."""
@@ -34,6 +36,19 @@ class Blockwise:
     size: int
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """What weights in blocks are.
+
+    Attributes:
+        reals: in float32.
+        groups: their integers; None where factors would be too coarse for the scales.
+    """
+
+    reals: Array
+    groups: GroupedWeights | None
+
+
 def read_blockwise(details: Any) -> Blockwise:
     """From the table behind the union, read by the places of its fields."""
     table = flatbuffers.table.Table(details.Bytes, details.Pos)
@@ -45,12 +60,13 @@ def read_blockwise(details: Any) -> Blockwise:
     return Blockwise(field(0, 0), field(1, -1), field(2, 0))
 
 
-def reals_of_blocks(what: str, integers: Array, scales: Array, size: int) -> Array:
-    """What the integers stand for, in float32.
+def blocks_of(what: str, integers: Array, dtype: DType, scales: Array, size: int) -> Blocks:
+    """What the integers stand for.
 
     Args:
         what: names the tensor in messages.
         integers: `[outputs, inputs]`.
+        dtype: of them.
         scales: as many as there are blocks.
         size: inputs in a block.
 
@@ -59,11 +75,15 @@ def reals_of_blocks(what: str, integers: Array, scales: Array, size: int) -> Arr
     """
     shape = integers.shape
     if len(shape) != 2 or size < 1 or shape[1] % size:
-        raise EdgeqError(f"{what} of shape {list(shape)} has blocks of {size}; accepted: matrices, whole blocks")
+        raise EdgeqError(
+            f"{what} of shape {list(shape)} has blocks of {size}; accepted: matrices, blocks of 1 and more that divide "
+            "their rows"
+        )
     expected: Shape = (shape[0], shape[1] // size)
     if scales.size != expected[0] * expected[1]:
         raise EdgeqError(f"{what} has {scales.size} scales; accepted: {expected[0] * expected[1]}, one per block")
     if not (scales > 0).all():
-        raise EdgeqError(f"{what} has a scale that is not above 0; accepted: finite scales above 0")
-    blocks = integers.reshape(*expected, size).astype(np.float32) * scales.reshape(*expected, 1).astype(np.float32)
-    return blocks.reshape(shape)
+        raise EdgeqError(f"{what} has a scale of {scales.min():g}; accepted: finite scales above 0")
+    table = scales.reshape(expected).astype(np.float32)
+    reals = integers.reshape(*expected, size).astype(np.float32) * table[..., None]
+    return Blocks(reals.reshape(shape), grouped_weights(integers, dtype, table, rows=0))

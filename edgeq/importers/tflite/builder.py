@@ -15,6 +15,7 @@ from edgeq.importers.tflite.file import Operator, Tensor, TfliteFile
 from edgeq.ir import DType, Graph, Node, Origin, Quant, Shape, TensorType
 from edgeq.ir.graph import Array
 from edgeq.ir.tensor import dequantize
+from edgeq.ops.quantize import DequantizeAttrs
 
 _LARGEST_VALUE = 1 << 24
 """Bytes: as much as the external memory of a large board."""
@@ -39,6 +40,7 @@ class Builder:
         self.origins: dict[str, Origin] = {}
         self._values: dict[int, str] = {}
         self._reals: dict[str, str] = {}
+        self._grouped: dict[int, str] = {}
         self._folded_elements = 0
 
     def value(self, index: int) -> str:
@@ -71,6 +73,23 @@ class Builder:
             self.origins[name] = self.origins[value]
             self._reals[value] = name
         return self._reals[value]
+
+    def grouped(self, index: int) -> str:
+        """A constant of floats as integers behind a `dequantize` with factors; "" where it has none."""
+        tensor = self.file.tensors[index]
+        if tensor.groups is None:
+            return ""
+        if index not in self._grouped:
+            name, factors, reals = (f"t{index}_{part}" for part in ("integers", "factors", "groups"))
+            self.types[name] = tensor.groups.type
+            self.types[factors] = TensorType(tensor.groups.factors.shape, DType.U8)
+            self.constants |= {name: tensor.groups.integers, factors: tensor.groups.factors}
+            self.origins[name] = Origin(tensor.name, index)
+            source = f'weights "{tensor.name}"' if tensor.name else f"weights {index}"
+            node = Node(f"n{len(self.nodes)}", "dequantize", (name, factors), (reals,), DequantizeAttrs(), source)
+            self.add_node(node, [TensorType(tensor.shape, DType.F32)])
+            self._grouped[index] = reals
+        return self._grouped[index]
 
     def is_open(self, tensor: Tensor) -> bool:
         """Whether the shape of a computed tensor is what its operator makes, whatever the file has beside it."""

@@ -115,6 +115,11 @@ class OpContext:
         value = self._builder.value(self.operator.inputs[position])
         return self._builder.reals(value) if self._is_hybrid else value
 
+    def weights(self, position: int) -> str:
+        """A constant of floats: as its integers, where these have a scale per block, and what makes reals of them."""
+        grouped = self._builder.grouped(self.operator.inputs[position]) if self.computes_floats() else ""
+        return grouped or self.input(position)
+
     @property
     def _is_hybrid(self) -> bool:
         return self.operator.name in _HYBRID and self.computes_floats()
@@ -273,8 +278,10 @@ class OpContext:
     def _require_weights(self, op: str, inputs: Sequence[str]) -> None:
         """Refuse integers of less than 8 bits but as the weights of layers that read them packed."""
         for position, value in enumerate(inputs):
-            if value and self._builder.types[value].dtype.is_narrow and (op not in _PACKED or position != 1):
-                accepted = "as weights of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED"
+            dtype = self._builder.types[value].dtype if value else None
+            matrix = op == "batch_matmul" and dtype is DType.S4
+            if dtype is not None and dtype.is_narrow and not ((op in _PACKED or matrix) and position == 1):
+                accepted = "as weights of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED, of 4 bits of BATCH_MATMUL"
                 raise Refusal(f"input {position} is {self._builder.types[value]}; accepted: {accepted}")
 
     def _evaluated(self, node: Node, type_: TensorType) -> Array | None:

@@ -14,9 +14,10 @@ import numpy as np
 import tflite
 
 from edgeq.errors import EdgeqError
-from edgeq.importers.tflite.blockwise import BLOCKWISE, read_blockwise, reals_of_blocks
+from edgeq.importers.tflite.blockwise import BLOCKWISE, Blocks, blocks_of, read_blockwise
 from edgeq.ir import DType, Quant, Shape
 from edgeq.ir.graph import Array
+from edgeq.ops.group_scales import GroupedWeights
 from edgeq.ops.packing import unpack
 
 LARGEST_TENSOR = 1 << 28
@@ -59,7 +60,8 @@ class Tensor:
         type_name: as the schema spells it.
         dtype: None for types that edgeq does not have. float16 constants are float32 here.
         quant: None where there is no scale.
-        data: the constant, None for values computed at run time.
+        data: the constant, None for values computed at run time. Of integers with a scale per block, their reals.
+        groups: these integers, where their scales can be written as factors.
     """
 
     index: int
@@ -70,6 +72,7 @@ class Tensor:
     dtype: DType | None
     quant: Quant | None
     data: Array | None
+    groups: GroupedWeights | None = None
 
     @property
     def dynamic(self) -> bool:
@@ -181,9 +184,9 @@ class _Reader:
             data = self._data(what, raw, shape, type_name)
             if type_name == _HALF and data is not None:
                 dtype = DType.F32
-            if dtype is not None and dtype.is_narrow and data is not None:
-                reals = self._blocks(what, raw, data)
-                dtype, data = (dtype, data) if reals is None else (DType.F32, reals)
+            blocks = self._blocks(what, raw, data, dtype) if dtype and dtype.is_narrow and data is not None else None
+            if blocks is not None:
+                dtype, data = DType.F32, blocks.reals
             return Tensor(
                 index=index,
                 name=name,
@@ -193,6 +196,7 @@ class _Reader:
                 dtype=dtype,
                 quant=self._quant(what, raw, shape, dtype),
                 data=data,
+                groups=blocks.groups if blocks is not None else None,
             )
 
     def _shape(self, what: str, raw: Any, dtype: DType | None) -> Shape:
@@ -216,7 +220,10 @@ class _Reader:
         scales = tuple(float(s) for s in np.atleast_1d(table.ScaleAsNumpy()))
         zeros = (0,) if table.ZeroPointIsNone() else tuple(int(z) for z in np.atleast_1d(table.ZeroPointAsNumpy()))
         if not all(math.isfinite(s) and s > 0 for s in scales):
-            raise EdgeqError(f"{self.where}: {what} has a scale that is no positive finite number: {scales[:4]}")
+            raise EdgeqError(
+                f"{self.where}: {what} has a scale that is no positive finite number: {scales[:4]}; accepted: finite "
+                "numbers above 0"
+            )
         low, high = dtype.range
         if not all(low <= z <= high for z in zeros):
             raise EdgeqError(f"{self.where}: {what} has a zero point outside {low}..{high}: {zeros[:4]}")
@@ -257,8 +264,8 @@ class _Reader:
             _require_finite(array, f"{self.where}: {what}")
         return array
 
-    def _blocks(self, what: str, raw: Any, integers: Array) -> Array | None:
-        """What integers with a scale per block stand for; None where they have none."""
+    def _blocks(self, what: str, raw: Any, integers: Array, dtype: DType) -> Blocks | None:
+        """Integers with a scale per block; None where they have none."""
         table = raw.Quantization()
         if table is None or table.DetailsType() != BLOCKWISE or table.Details() is None:
             return None
@@ -271,7 +278,7 @@ class _Reader:
         scales = self.tensor(blocks.scales).data if type_name in ("FLOAT16", "FLOAT32") else None
         if scales is None:
             raise EdgeqError(f"{self.where}: {what} has scales of {type_name}; accepted: constants, FLOAT16 or FLOAT32")
-        return reals_of_blocks(f"{self.where}: {what}", integers, scales, blocks.size)
+        return blocks_of(f"{self.where}: {what}", integers, dtype, scales, blocks.size)
 
     def _narrow(self, what: str, content: Array, shape: Shape, dtype: DType) -> Array:
         """Integers of less than 8 bits as int8. The last byte may be filled in part."""

@@ -22,7 +22,7 @@ def _fully_connected(op: OpContext) -> None:
     fused = options.FusedActivationFunction()
     rows = _rows(op, keep_dims=options.KeepNumDims())
     if op.is_constant(1):
-        op.emit_fused("dense", [rows, *op.inputs()[1:]], DenseAttrs(), fused)
+        op.emit_fused("dense", [rows, op.weights(1), *op.inputs()[2:]], DenseAttrs(), fused)
     elif not op.has_input(2):
         op.emit_fused("batch_matmul", [rows, op.input(1)], BatchMatmulAttrs(adj_y=True), fused)
     elif op.computes_floats():
