@@ -357,7 +357,7 @@ class _Layers:
                 continue
             array, encoding = floats.constants[name], encodings.values.get(name)
             if encoding is not None and name in encodings.integers:
-                array = dequantize(encodings.integers[name], TensorType(array.shape, encoding.dtype, encoding.quant))
+                array = encodings.reals(name)
             elif encoding is not None and encoding.quant.axis is None:
                 array = fake_quantize(array, encoding)
             found[index] = array

@@ -206,10 +206,10 @@ def compile_model(
     """
     options = options or Options(**choices)
     file = ModelFile.read(model)
-    name = _network_name(file, options)
+    name = network_name(file, options)
     prepared = prepare(
         file,
-        calibration=_calibration(calibrate, preprocessing),
+        calibration=as_calibration(calibrate, preprocessing),
         scheme=read_scheme(scheme) if isinstance(scheme, str | Path) else scheme,
         match=options.match,
         input_layout=options.input_layout,
@@ -217,11 +217,14 @@ def compile_model(
         final_softmax=options.softmax,
         track=track,
     )
-    return compile_prepared(prepared, name, options)
+    compiled = compile_prepared(prepared, name, options)
+    if options.target is not None:
+        require_memory(compiled.program, read_target(options.target))
+    return compiled
 
 
 def compile_prepared(prepared: Prepared, name: str, options: Options) -> CompiledModel:
-    """The stages behind the quantizer: passes, program, files."""
+    """The stages behind the quantizer: passes, program, files; for a target, even one with too little memory."""
     file = prepared.file
     passes = pipeline(float_ports=options.float_ports, dead_channels=options.dead_channels)
     graph, done = run_passes(prepared.graph, passes)
@@ -234,8 +237,6 @@ def compile_prepared(prepared: Prepared, name: str, options: Options) -> Compile
         machine=machine_for(board.core) if board else ANY,
         goal=Goal(options.optimize),
     )
-    if board:
-        _require_memory(program, board)
     source = ModelInfo(file.where, file.format, len(file.data), file.sha256)
     files = emit(program, Banner(__version__, file.where, source.sha256, str(options)))
     report = build_report(
@@ -250,7 +251,7 @@ def compile_prepared(prepared: Prepared, name: str, options: Options) -> Compile
     return CompiledModel(prepared, done, program, report, {**files, MANIFEST: report.to_json()})
 
 
-def _require_memory(program: Program, board: Board) -> None:
+def require_memory(program: Program, board: Board) -> None:
     """Refuse a board whose memory the arena alone does not fit into."""
     capacity = max(memory.size for memory in board.of_kind("ram")) - board.reserved_ram
     shortage = arena_shortage(program, capacity)
@@ -258,13 +259,15 @@ def _require_memory(program: Program, board: Board) -> None:
         raise EdgeqError(f"{program.name} does not fit {board.name}: {shortage}")
 
 
-def _calibration(source: Any, preprocessing: Preprocessing | None) -> Calibration | None:
+def as_calibration(source: Any, preprocessing: Preprocessing | None = None) -> Calibration | None:
+    """What a user gave for calibration data, with its preprocessing."""
     if source is None or isinstance(source, Calibration):
         return source
     return Calibration(source, preprocessing=preprocessing or Preprocessing())
 
 
-def _network_name(file: ModelFile, options: Options) -> str:
+def network_name(file: ModelFile, options: Options) -> str:
+    """The C identifier that is chosen, or made from the file name; EdgeqError where it is none."""
     name = identifier(Path(file.where).stem) if options.name is None else options.name
     if not re.fullmatch(r"[A-Za-z]\w{0,63}", name, re.ASCII):
         raise EdgeqError(f"name {name!r}; accepted: a letter, then up to 63 letters, digits and underscores")

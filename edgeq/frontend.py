@@ -204,8 +204,7 @@ def prepare(
             raise EdgeqError(f"{file.where}: is quantized already; accepted: no calibration data")
         graph = imported if final_softmax else without_softmax(imported)
         return Prepared(file, imported, graph.with_(rounding=MATCHES.get(match, imported.rounding)))
-    graph = imported if final_softmax else without_softmax(imported)
-    graph, done = run_passes(graph, normalization(input_layout=input_layout))
+    graph, done = normalized(imported, input_layout=input_layout, final_softmax=final_softmax)
     if calibration is None and not any(node.op == "quantize" for node in graph.nodes):
         raise EdgeqError(
             f"{file.where}: computes with floats; accepted: sample inputs to quantize it with, as --calibrate DATA"
@@ -214,6 +213,14 @@ def prepare(
     rounding = imported.rounding if data is None else Rounding.SINGLE
     quantized = quantize(graph, data, scheme or Scheme(), MATCHES.get(match, rounding), track)
     return Prepared(file, imported, quantized.graph, quantized, done, data)
+
+
+def normalized(
+    imported: Graph, *, input_layout: str = "nhwc", final_softmax: bool = True
+) -> tuple[Graph, tuple[Done, ...]]:
+    """An imported float graph as the quantizer takes it, and what the passes did; arguments are those of `prepare`."""
+    graph = imported if final_softmax else without_softmax(imported)
+    return run_passes(graph, normalization(input_layout=input_layout))
 
 
 def without_softmax(graph: Graph) -> Graph:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgeq.cli import compare, explain, inspect, ops, profile, quantize, run, targets, verify
+from edgeq.cli import compare, explain, inspect, ops, profile, quantize, run, search, targets, verify
 from edgeq.cli import compile as compile_
 from edgeq.cli.console import print_error
 from edgeq.errors import EdgeqError
@@ -60,6 +60,7 @@ def cli() -> None:
 for _command in (
     compile_.compile_command,
     compare.compare_command,
+    search.search_command,
     quantize.quantize_command,
     run.run_command,
     verify.verify_command,

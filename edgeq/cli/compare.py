@@ -2,14 +2,12 @@
 
 import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 
 from edgeq.analysis import Accuracy, Comparison, Difference, compare
-from edgeq.array_files import open_arrays
 from edgeq.cli.console import (
     facts,
     last,
@@ -22,12 +20,11 @@ from edgeq.cli.console import (
     tracking,
     working,
 )
-from edgeq.cli.options import compile_from, json_option, model_options, source_from
+from edgeq.cli.options import compile_from, json_option, labels_from, labels_option, model_options, source_from
 from edgeq.cli.precisions import print_precisions
 from edgeq.compiler import CompiledModel
 from edgeq.errors import EdgeqError
 from edgeq.frontend import Calibration
-from edgeq.ir.graph import Array
 from edgeq.precisions import NAMES, parse_names
 from edgeq.quantize.data import Preprocessing
 
@@ -37,9 +34,7 @@ SORTS = ("accumulated", "isolated", "order")
 @click.command("compare", short_help="Compare the quantized with the float network.")
 @model_options
 @click.option("--data", type=click.Path(), metavar="DATA", help="Samples to compare on  [default: those to calibrate]")
-@click.option(
-    "--labels", metavar="NAME|FILE", help="Classes: array of the data's .npz, or a .npy  [default: y or labels, if any]"
-)
+@labels_option
 @click.option("--against", type=click.Path(), metavar="MODEL", help="Compare the outputs with this float model.")
 @click.option(
     "--sort", type=click.Choice(SORTS), default=SORTS[0], show_default=True, help="Layers: worst first, or in order."
@@ -69,7 +64,7 @@ def compare_command(
     source = data or choices["calibrate"]
     if source is None:
         raise EdgeqError("there are no samples to compare on; accepted: --data or --calibrate with sample inputs")
-    classes = None if labels is None else _labels(labels, source)
+    classes = None if labels is None else labels_from(labels, source)
     samples = Calibration(source, preprocessing=Preprocessing(mean=choices["mean"], std=choices["std"]))
     if precisions is not None:
         if against is not None:
@@ -85,18 +80,6 @@ def compare_command(
         print_json(_document(compiled, result, sort))
     else:
         _print(compiled, result, source, sort)
-
-
-def _labels(labels: str, source: str) -> Array:
-    """The array of a .npy, or that of this name beside the data."""
-    file = Path(labels if labels.endswith(".npy") else source)
-    if file.is_dir():
-        raise EdgeqError(f"{file}: is a folder, and has no array {labels!r}; accepted: labels as a .npy file")
-    arrays = open_arrays(file)
-    name = file.name if labels.endswith(".npy") else labels
-    if name not in arrays:
-        raise EdgeqError(f"{file}: has no array {name!r}; accepted: {', '.join(arrays)}, or a .npy file")
-    return arrays[name]
 
 
 def _print(compiled: CompiledModel, result: Comparison, source: str, sort: str) -> None:

@@ -1,19 +1,25 @@
 """Arguments that several commands take: the model, its calibration data, the fields of `Options` and of `Scheme`."""
 
 import dataclasses
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from edgeq.array_files import open_arrays
 from edgeq.cli.console import safe, tracking
 from edgeq.compiler import CompiledModel, Options, compile_model
+from edgeq.errors import EdgeqError
 from edgeq.frontend import Calibration, ModelFile, Prepared, prepare
+from edgeq.ir.graph import Array
 from edgeq.quantize.data import Preprocessing
 from edgeq.quantize.quantizer import Track
-from edgeq.quantize.scheme import Scheme, read_scheme
+from edgeq.quantize.scheme import AUTO, Scheme, read_scheme
+from edgeq.search import Setting, search
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Decorator = Callable[[_Command], _Command]
@@ -21,6 +27,23 @@ _Decorator = Callable[[_Command], _Command]
 model_argument = click.argument("model", type=click.Path())
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+labels_option = click.option(
+    "--labels", metavar="NAME|FILE", help="Classes: array of the data's .npz, or a .npy  [default: y or labels, if any]"
+)
+
+
+def labels_from(labels: str, source: str) -> Array:
+    """The array of a .npy, or that of this name beside the data; EdgeqError where there is none."""
+    file = Path(labels if labels.endswith(".npy") else source)
+    if file.is_dir():
+        raise EdgeqError(f"{file}: is a folder, and has no array {labels!r}; accepted: labels as a .npy file")
+    arrays = open_arrays(file)
+    name = file.name if labels.endswith(".npy") else labels
+    if name not in arrays:
+        raise EdgeqError(f"{file}: has no array {name!r}; accepted: {', '.join(arrays)}, or a .npy file")
+    return arrays[name]
+
 
 _SCHEME = tuple(f for f in dataclasses.fields(Scheme) if f.metadata)
 
@@ -82,8 +105,11 @@ def _scheme_option(field: dataclasses.Field[Any]) -> _Decorator[Any]:
     flag, text = field.name.replace("_", "-"), field.metadata["help"]
     accepted = field.metadata["accepted"]
     if accepted:
-        kind = click.Choice(accepted)
+        kind = click.Choice((*accepted, AUTO) if field.name == "weights" else accepted)
         return click.option(f"--{flag}", f"scheme_{field.name}", type=kind, help=f"{text}  [default: {field.default}]")
+    if type(field.default) is int:
+        shown = f"{text}  [default: {field.default}]"
+        return click.option(f"--{flag}", f"scheme_{field.name}", type=click.IntRange(0), metavar="N", help=shown)
     negated = field.default is True
     names = f"--no-{flag}" if negated else f"--{flag}", f"scheme_{field.name}"
     # Without a default click takes False for it, which is no choice of the user's and not the scheme's default.
@@ -124,6 +150,18 @@ class Source:
     scheme: Scheme
     shapes: Mapping[str, tuple[int, ...]]
     options: Options
+    auto: bool = False
+    """Whether weights are as narrow as `edgeq.search` finds to do, with the limits that it has by itself."""
+
+    def resolved(self, track: Track) -> "Source":
+        """With the search done, if one was asked for."""
+        if not self.auto:
+            return self
+        if self.calibration is None:
+            raise EdgeqError("--weights auto without samples to choose by; accepted: --calibrate DATA")
+        setting = Setting(ModelFile.read(self.model), self.calibration, self.scheme, self.options, self.shapes)
+        found = search(setting, jobs=os.cpu_count() or 1, track=track)
+        return dataclasses.replace(self, scheme=found.scheme, auto=False)
 
 
 def source_from(model: str, choices: Mapping[str, Any]) -> Source:
@@ -136,8 +174,10 @@ def source_from(model: str, choices: Mapping[str, Any]) -> Source:
     file = rest.pop("scheme")
     scheme = Scheme() if file is None else read_scheme(file)
     chosen = {f.name: rest.pop(f"scheme_{f.name}") for f in _SCHEME}
+    auto = chosen["weights"] == AUTO
+    chosen["weights"] = None if auto else chosen["weights"]
     scheme = dataclasses.replace(scheme, **{name: value for name, value in chosen.items() if value is not None})
-    return Source(model, calibration, scheme, dict(shapes), options_from(rest))
+    return Source(model, calibration, scheme, dict(shapes), options_from(rest), auto)
 
 
 def as_typed(*without: str) -> str:
@@ -173,6 +213,7 @@ def compile_from(model: str, choices: Mapping[str, Any]) -> CompiledModel:
 
 def compile_source(source: Source, track: Track) -> CompiledModel:
     """Compile what a command was given."""
+    source = source.resolved(track)
     return compile_model(
         source.model,
         source.options,
@@ -185,8 +226,8 @@ def compile_source(source: Source, track: Track) -> CompiledModel:
 
 def quantize_from(model: str, choices: Mapping[str, Any]) -> Prepared:
     """Quantize what a command was given, with progress on a terminal."""
-    source = source_from(model, choices)
     with tracking(f"quantizing {model}") as track:
+        source = source_from(model, choices).resolved(track)
         return prepare(
             ModelFile.read(source.model),
             calibration=source.calibration,
