@@ -3,6 +3,8 @@
 A halfword is 4096 * first + 256 * second + 16 * third + fourth, each a code: see `isa/narrow.h`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgeq.errors import Refusal
@@ -95,7 +97,25 @@ def pack_bias(bias: Array) -> Array:
     return wrap_int32(together).reshape(bias.shape).astype(np.int32)
 
 
-def require_exact(filters: Filters) -> None:
+def refuses(weight_offset: int, ordered: Callable[[], Filters]) -> str | None:
+    """Why the kernels cannot compute a layer, if so.
+
+    Args:
+        weight_offset: zero point of the weights, negated.
+        ordered: what makes the layer's filters, in the order of the loop; it may refuse them.
+    """
+    if weight_offset != 0:
+        return "the filter has a zero point other than 0; accepted: 0"
+    try:
+        filters = scaled(ordered())
+        filters.stages()
+        _require_exact(filters)
+    except Refusal as refusal:
+        return str(refusal)
+    return None
+
+
+def _require_exact(filters: Filters) -> None:
     """Refuse sums that need more bits than a channel has in its place."""
     weights, bias = filters.weights, filters.bias
     above, below = np.maximum(weights, 0).sum(axis=1), np.maximum(-weights, 0).sum(axis=1)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from edgeq.errors import Refusal
+from edgeq.kernels import dsp_narrow
 from edgeq.kernels.dsp_conv import Conv2dDspParams, ordered_filters, with_geometry
-from edgeq.kernels.dsp_narrow import pack_bias, pack_groups, require_exact, scaled, steps_of_round
+from edgeq.kernels.dsp_narrow import pack_bias, pack_groups, scaled, steps_of_round
 from edgeq.ops.conv2d import Conv2dParams
 
 
@@ -12,15 +12,7 @@ def refuses(params: Conv2dParams) -> str | None:
     """Why no kernel for its width can compute a layer, if so."""
     if params.groups != 1:
         return f"{params.groups} groups of channels; accepted: 1"
-    if params.weight_offset != 0:
-        return "the filter has a zero point other than 0; accepted: 0"
-    try:
-        filters = scaled(ordered_filters(params))
-        filters.stages()
-        require_exact(filters)
-    except Refusal as refusal:
-        return str(refusal)
-    return None
+    return dsp_narrow.refuses(params.weight_offset, lambda: ordered_filters(params))
 
 
 def pack(bits: int) -> Callable[[Conv2dParams], Conv2dDspParams]:
