@@ -124,6 +124,7 @@ class _Search:
         start = Assignment() if self._limits.accurate(plain) else self._widened()
         row = chain(self._widths(noise), start)
         self._explore(row, self._uniform(start))
+        self._merge()
         self._fill(row)
         found = tuple(sorted(self._trials.values(), key=lambda t: (-t.flash, -t.sqnr)))
         chosen = self._limits.best(found)
@@ -193,19 +194,34 @@ class _Search:
         while places and self._left:
             self._try([assignments[place] for place in places])
             tried = {n: self._trials[a.key] for n, a in enumerate(assignments) if a.key in self._trials}
-            places = [place for gap in self._gaps(tried) for place in _between(*gap)]
+            gap = self._gap(tried)
+            places = _between(*gap) if gap else []
 
-    def _gaps(self, tried: Mapping[int, Trial]) -> list[tuple[int, int]]:
-        """Neighbours among the places tried between which the answer changes."""
+    def _gap(self, tried: Mapping[int, Trial]) -> tuple[int, int] | None:
+        """Neighbours among the places tried between which the answer lies; None where it is not between any.
+
+        Where something accurate enough fits, that is where trials begin to fit; otherwise, where they stop to be
+        accurate enough.
+        """
         order = sorted(tried)
         accurate = [n for n in order if self._limits.accurate(tried[n])]
-        fitting = [n for n in order if self._limits.fits(tried[n])]
-        gaps = []
-        if accurate:
-            gaps += [(n, after) for n, after in pairwise(order) if n == accurate[-1]]
-        if fitting and self._limits.budgets:
-            gaps += [(before, n) for before, n in pairwise(order) if n == fitting[0]]
-        return list(dict.fromkeys(gaps))
+        fitting = [n for n in accurate if self._limits.budgets and self._limits.fits(tried[n])]
+        if fitting:
+            return next((pair for pair in pairwise(order) if pair[1] == fitting[0]), None)
+        return next((pair for pair in pairwise(order) if accurate and pair[0] == accurate[-1]), None)
+
+    def _merge(self) -> None:
+        """Where code counts, give up a type of the smallest that is accurate enough, as long as that helps."""
+        names = [layer.name for layer in self._bench.layers]
+        before, best = None, self._smallest()
+        while self._bench.setting.options.target and best is not None and best is not before:
+            self._try(merged(best.assignment, names))
+            before, best = best, self._smallest()
+
+    def _smallest(self) -> Trial | None:
+        """Of those that are accurate enough."""
+        accurate = [t for t in self._trials.values() if self._limits.accurate(t)]
+        return min(accurate, key=lambda t: (t.flash, t.weight_bytes), default=None)
 
     def _fill(self, assignments: Sequence[Assignment]) -> None:
         """Where none that is accurate enough fits, or the smallest is wanted: narrow the smallest by single layers.
@@ -214,10 +230,10 @@ class _Search:
         """
         steps = [_step(*pair) for pair in pairwise(assignments)]
         while steps and self._left:
-            accurate = [t for t in self._trials.values() if self._limits.accurate(t)]
-            if not accurate or (self._limits.budgets and any(map(self._limits.fits, accurate))):
+            smallest = self._smallest()
+            if smallest is None or (self._limits.budgets and self._limits.fits(smallest)):
                 return
-            best = min(accurate, key=lambda t: (t.flash, t.weight_bytes)).assignment
+            best = smallest.assignment
             step, *steps = steps
             narrowed = replace(best, weights={**best.weights, **step})
             if _bits(narrowed, step) < _bits(best, step):
@@ -240,6 +256,23 @@ class _Search:
     def _enough(self, wide: Sequence[str]) -> bool:
         """Whether int8 weights are accurate enough with these nodes in 16 bits."""
         return any(map(self._limits.accurate, self._try([Assignment(wide=tuple(wide))])))
+
+
+def merged(assignment: Assignment, names: Iterable[str]) -> list[Assignment]:
+    """What becomes of an assignment if the layers of one type take the next narrower one that others have."""
+    chosen = {name: assignment.weights.get(name, "int8") for name in names}
+    used = [weights for weights in WEIGHTS if weights in chosen.values()]
+    return [
+        replace(
+            assignment, weights={n: narrow if w == wide else w for n, w in chosen.items() if w == wide or w != "int8"}
+        )
+        for wide, narrow in pairwise(used)
+    ]
+
+
+def _narrow(chosen: Mapping[str, str]) -> dict[str, str]:
+    """But for int8, which needs no rule."""
+    return {name: weights for name, weights in chosen.items() if weights != "int8"}
 
 
 def _step(before: Assignment, after: Assignment) -> Mapping[str, str]:

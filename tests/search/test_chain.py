@@ -7,6 +7,7 @@ import pytest
 
 from edgeq.search.assignment import Assignment
 from edgeq.search.chain import Width, chain, lower_hull
+from edgeq.search.search import merged
 
 
 def _layers(seed: int, count: int = 4) -> dict[str, list[Width]]:
@@ -54,3 +55,14 @@ def test_a_width_above_the_hull_is_passed_over() -> None:
 
 def test_what_is_dearer_and_noisier_is_passed_over() -> None:
     assert [w.weights for w in lower_hull([Width("int8", 8, 0.5), Width("int4", 4, 0.1)])] == ["int4"]
+
+
+def test_a_type_is_given_up_for_the_next_narrower_one_in_use() -> None:
+    names = ["a", "b", "c", "d"]
+    found = merged(Assignment({"b": "int4", "c": "int2", "d": "int4"}, ("x",)), names)
+    assert found == [
+        Assignment({"a": "int4", "b": "int4", "c": "int2", "d": "int4"}, ("x",)),
+        Assignment({"b": "int2", "c": "int2", "d": "int2"}, ("x",)),
+    ]
+    assert merged(Assignment(dict.fromkeys(names, "int4")), names) == []
+    assert merged(Assignment(), names) == []
