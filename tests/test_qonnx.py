@@ -188,6 +188,14 @@ def test_levels_are_rounded_as_numpy_rounds() -> None:
     assert attrs.count == 7
 
 
+def test_weights_far_beyond_their_integers_saturate() -> None:
+    m = _Qonnx()
+    rows = m.quant(m.constant(np.array([[3e38, -3e38]], _F)), 4, 1e-3)
+    graph = import_model(m.build({"x": (1, 1)}, [m.add("MatMul", "x", rows)]), "net.onnx")
+    found = evaluate_float(graph, [np.ones((1, 1), _F)])[graph.outputs[0]]
+    np.testing.assert_allclose(found, [[7e-3, -7e-3]])
+
+
 def _weights(m: _Qonnx, *arguments: Any, **attributes: Any) -> str:
     return m.add("MatMul", m.quant("x", 8), m.quant(m.constant(np.ones((4, 2), _F)), *arguments, **attributes))
 
@@ -197,6 +205,7 @@ def _weights(m: _Qonnx, *arguments: Any, **attributes: Any) -> str:
     [
         (lambda m: _weights(m, 9), "a bit width of 9; accepted: 1 to 8"),
         (lambda m: _weights(m, 2.5), "a bit width of 2.5; accepted: 1 to 8"),
+        (lambda m: m.quant("x", 4, 1e-37), "a scale of 1e-37 of a value computed at run time; accepted: 3.0"),
         (lambda m: _weights(m, 4, 0.0), "the scale is 0; accepted: finite numbers above 0"),
         (lambda m: _weights(m, 4, np.ones((3, 1))), r"scales \[3, 1\] for weights \[4, 2\]; accepted: one, or one per"),
         (lambda m: _weights(m, 4, np.ones((4, 2))), r"scales \[4, 2\] for weights \[4, 2\]; accepted: one, or one per"),

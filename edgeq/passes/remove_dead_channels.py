@@ -218,7 +218,7 @@ def _removable(graph: Graph, rules: Mapping[str, _Rule], absorbable: Masks) -> M
         for node in reversed(graph.nodes):
             _restrict(node, rules[node.name], absorbable, dead)
         if all(np.array_equal(mask, before[v]) for v, mask in dead.items()):
-            emptied = [mask for mask in dead.values() if mask.all()]
+            emptied = [mask for mask in dead.values() if mask.size and mask.all()]
             if not emptied:
                 return dead
             emptied[0][0] = False

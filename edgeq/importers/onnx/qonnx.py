@@ -31,6 +31,9 @@ DOMAINS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 _WIDEST = 8
 _NAMES = {"round": "half_even"}
 
+_FINEST = 2.0**-118
+"""Scale of a value: 1/128 of it keeps the precision of float32."""
+
 
 @dataclass(frozen=True)
 class _Width:
@@ -71,7 +74,10 @@ def _rounding(op: OpContext, default: str) -> str:
 def _one(scales: Array) -> float:
     if scales.size != 1:
         raise Refusal(f"{scales.size} scales of a value computed at run time; accepted: one")
-    return float(scales.reshape(()))
+    scale = float(scales.reshape(()))
+    if scale < _FINEST:
+        raise Refusal(f"a scale of {scale:g} of a value computed at run time; accepted: {_FINEST:g} and more")
+    return scale
 
 
 def _zero_point(op: OpContext, position: int) -> int:
@@ -90,7 +96,8 @@ def _quant(op: OpContext) -> None:
         _bipolar(op, scales)
     elif op.is_constant(0):
         _require_fits(scales, op.shape(0))
-        reals = op.constant(0, "the weights").astype(np.float32) / scales + np.float32(zero)
+        with np.errstate(over="ignore"):  # infinity saturates
+            reals = op.constant(0, "the weights").astype(np.float32) / scales + np.float32(zero)
         integers = np.clip(ROUNDINGS[rounding](reals), width.low, width.high).astype(np.int64)
         op.output(_constant(op, integers - zero, scales))
     else:
