@@ -25,7 +25,7 @@ from edgeq.search import Limits, Setting, search
 
 SEARCHES = {
     "4 and 8 bits, 22 dB": (("int8", "int4"), 22.0),
-    "2, 4 and 8 bits, 20 dB": (("int8", "int4", "int3", "int2"), 20.0),
+    "2, 3, 4 and 8 bits, 20 dB": (("int8", "int4", "int3", "int2"), 20.0),
 }
 """Name to the widths, and the least SQNR in dB on the samples held out."""
 
