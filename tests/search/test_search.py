@@ -90,6 +90,13 @@ def test_what_is_in_the_journal_is_not_computed_again(journal: Path, monkeypatch
     assert search(_setting(), Limits(min_sqnr=15), trials=8, journal=journal).trials == expected.trials
 
 
+def test_results_of_another_setting_are_not_taken(tmp_path: Path) -> None:
+    search(_setting(), Limits(min_sqnr=1), trials=1, journal=tmp_path / "t")
+    other = _setting(seed=1)
+    found = search(other, Limits(min_sqnr=1), trials=1, journal=tmp_path / "t")
+    assert found == search(other, Limits(min_sqnr=1), trials=1)
+
+
 def test_weights_and_judgement_use_different_samples() -> None:
     bench = Bench(_setting())
     fitted, judged = set(bench.fitted_on.indices), set(bench.judged_on.indices)
